@@ -1,0 +1,43 @@
+import { defineConfig } from "vitest/config";
+
+// Three kinds of test by file name: `x.test.ts` is fast and touches no network but loopback, `x.slow.test.ts` runs real
+// peers for seconds, `x.browser.test.ts` drives a real Chromium.
+const slow = "**/*.slow.test.ts";
+const browser = "**/*.browser.test.ts";
+const anywhere = ["packages/*/{src,test}/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts", "testing/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts"];
+const shared = {
+  resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] },
+  ssr: { resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] } },
+};
+
+export default defineConfig({
+  test: {
+    reporters: process.env.AMI_REPORTER ? [process.env.AMI_REPORTER] : ["default"],
+    projects: [
+      { ...shared, test: { name: "unit", include: anywhere, exclude: [slow, browser, "**/node_modules/**"], testTimeout: 20_000 } },
+      {
+        ...shared,
+        test: {
+          name: "integration",
+          include: [slow],
+          exclude: ["**/node_modules/**"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          execArgv: ["--conditions=@ami-streams/source"],
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "browser",
+          include: [browser],
+          exclude: ["**/node_modules/**"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          execArgv: ["--conditions=@ami-streams/source"],
+        },
+      },
+    ],
+  },
+});
