@@ -4,7 +4,13 @@ import { defineConfig } from "vitest/config";
 // peers for seconds, `x.browser.test.ts` drives a real Chromium.
 const slow = "**/*.slow.test.ts";
 const browser = "**/*.browser.test.ts";
-const anywhere = ["packages/*/{src,test}/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts", "testing/src/**/*.test.ts", "tests/**/*.test.ts", "scripts/**/*.test.ts"];
+const anywhere = [
+  "packages/*/{src,test}/**/*.test.ts",
+  "examples/*/{src,test}/**/*.test.ts",
+  "testing/src/**/*.test.ts",
+  "tests/**/*.test.ts",
+  "scripts/**/*.test.ts",
+];
 const shared = {
   resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] },
   ssr: { resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] } },
@@ -14,7 +20,10 @@ export default defineConfig({
   test: {
     reporters: process.env.AMI_REPORTER ? [process.env.AMI_REPORTER] : ["default"],
     projects: [
-      { ...shared, test: { name: "unit", include: anywhere, exclude: [slow, browser, "**/node_modules/**"], testTimeout: 20_000 } },
+      {
+        ...shared,
+        test: { name: "unit", include: anywhere, exclude: [slow, browser, "**/node_modules/**"], testTimeout: 20_000 },
+      },
       {
         ...shared,
         test: {

@@ -1,0 +1,6 @@
+/** What the tests of all packages share: real peers, real footage, a real browser. */
+
+export { type BrowserSession, launchChromium } from "./chromium.ts";
+export { footage } from "./footage.ts";
+export { type PeerName, peer } from "./peer.ts";
+export { runReadmeExample } from "./readme.ts";
