@@ -18,7 +18,7 @@ const shared = {
 
 export default defineConfig({
   test: {
-    reporters: process.env.AMI_REPORTER ? [process.env.AMI_REPORTER] : ["default"],
+    reporters: ["default", "./scripts/lib/reporter.mjs"],
     projects: [
       {
         ...shared,
