@@ -4,4 +4,41 @@
  * @module
  */
 
+// Broadcast: one writer, many readers
+export {
+  type BroadcastReadOptions,
+  createPacketBroadcast,
+  DEFAULT_BROADCAST_BYTES,
+  DEFAULT_BROADCAST_DROPS,
+  DEFAULT_BROADCAST_LAG,
+  PACKET_OVERHEAD,
+  type PacketBroadcast,
+  type PacketBroadcastOptions,
+  type PacketBroadcastStats,
+  type PacketDrop,
+} from "./broadcast/index.ts";
+// cmaf: initialisation segments, fragments and the boxes beside them
+export { type EventMessage, writeEventMessage } from "./cmaf/event-message.ts";
+export { type FragmentOptions, writeFragment, writeFragmentChunks } from "./cmaf/fragment-writer.ts";
+export { type InitSegmentOptions, writeInitSegment } from "./cmaf/init-writer.ts";
+export {
+  type ProducerReference,
+  type ProducerReferenceMeaning,
+  writeProducerReference,
+} from "./cmaf/producer-reference.ts";
+export { type SegmentBrand, writeSegmentType } from "./cmaf/segment-type.ts";
+
+// Errors
+export { MediaError, type MediaErrorCode } from "./errors.ts";
+
+// Time
+export {
+  compareTimes,
+  createTimestampUnwrapper,
+  type Rounding,
+  rescale,
+  secondsToTicks,
+  type TimestampUnwrapper,
+  ticksToSeconds,
+} from "./time.ts";
 export type { AudioTrack, Packet, PacketSource, ReadOptions, Track, TrackKind, VideoTrack } from "./track.ts";

@@ -1,0 +1,66 @@
+/** The event message box `emsg` (ISO 23009-1 §5.10.3.3): timed metadata, ad markers, ID3. */
+
+import { MediaError } from "../errors.ts";
+import { writeUint64 } from "./uint64.ts";
+
+/** One event of the inband event stream that `schemeIdUri` and `value` name. */
+export interface EventMessage {
+  readonly schemeIdUri: string;
+  /** Default: the empty string. */
+  readonly value?: string;
+  /** Ticks per second of the times below. */
+  readonly timescale: number;
+  /** Ticks on the presentation timeline of the track. */
+  readonly presentationTime: number;
+  /** Ticks; 0xffffffff means unknown. Default: 0xffffffff. */
+  readonly eventDuration?: number;
+  /** Events of equal `id`, scheme and value are the same event. */
+  readonly id: number;
+  /** Default: empty. */
+  readonly messageData?: Uint8Array;
+}
+
+const EMSG = 0x656d7367;
+const utf8 = new TextEncoder();
+
+/**
+ * An `emsg` of its own, version 1.
+ *
+ * @throws {MediaError} `INVALID_ARGUMENT` when a text has a NUL or a time is not a safe integer ≥ 0.
+ */
+export function writeEventMessage(event: EventMessage): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(eventMessageSize(event));
+  putEventMessage(new DataView(bytes.buffer), 0, event);
+  return bytes;
+}
+
+/** @internal */
+export function eventMessageSize(event: EventMessage): number {
+  const texts = utf8.encode(event.schemeIdUri).length + 1 + utf8.encode(event.value ?? "").length + 1;
+  return 32 + texts + (event.messageData?.length ?? 0);
+}
+
+/** @internal */
+export function putEventMessage(view: DataView, offset: number, event: EventMessage): number {
+  const { schemeIdUri, value = "", messageData, presentationTime } = event;
+  if (schemeIdUri.includes("\0") || value.includes("\0")) {
+    throw new MediaError("INVALID_ARGUMENT", "emsg texts end at a NUL and cannot contain one");
+  }
+  if (!Number.isSafeInteger(presentationTime) || presentationTime < 0) {
+    throw new MediaError("INVALID_ARGUMENT", `emsg presentation time ${presentationTime} is not a safe integer ≥ 0`);
+  }
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const end = offset + eventMessageSize(event);
+  view.setUint32(offset, end - offset);
+  view.setUint32(offset + 4, EMSG);
+  view.setUint32(offset + 8, 0x01000000);
+  view.setUint32(offset + 12, event.timescale);
+  writeUint64(view, offset + 16, presentationTime);
+  view.setUint32(offset + 24, event.eventDuration ?? 0xffffffff);
+  view.setUint32(offset + 28, event.id);
+  let at = offset + 32;
+  at += utf8.encodeInto(schemeIdUri, bytes.subarray(at)).written + 1;
+  at += utf8.encodeInto(value, bytes.subarray(at)).written + 1;
+  if (messageData !== undefined) bytes.set(messageData, at);
+  return end;
+}

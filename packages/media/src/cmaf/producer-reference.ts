@@ -1,0 +1,83 @@
+/** The producer reference time box `prft` (ISO 14496-12 §8.16.5): which wall-clock time a media time belongs to. */
+
+import { MediaError } from "../errors.ts";
+import { writeUint64 } from "./uint64.ts";
+
+/** At which station of its way the wall clock was read. */
+export type ProducerReferenceMeaning =
+  | "encoder-input"
+  | "encoder-output"
+  | "fragment-finalised"
+  | "fragment-written"
+  | "consistent"
+  | "captured";
+
+/** A wall-clock time tied to a media time of a track. */
+export interface ProducerReference {
+  /** Milliseconds since the Unix epoch; fractions are kept (the box has 2^-32 s). */
+  readonly wallClock: number;
+  /** Ticks of the track's timescale. Default in {@link writeFragment}: the fragment's decode time. */
+  readonly mediaTime?: number;
+  /** Default in {@link writeFragment}: the fragment's track. */
+  readonly trackId?: number;
+  /** Default: `encoder-input`. DASH's `ProducerReferenceTime@type="encoder"` is `encoder-input`, `"captured"` is `captured`. */
+  readonly meaning?: ProducerReferenceMeaning;
+}
+
+const PRFT = 0x70726674;
+/** Seconds from 1900-01-01, where NTP counts from, to 1970-01-01. */
+const NTP_TO_UNIX = 2_208_988_800;
+const FRACTION = 2 ** 32;
+
+const flagsByMeaning: Readonly<Record<ProducerReferenceMeaning, number>> = {
+  "encoder-input": 0,
+  "encoder-output": 1,
+  "fragment-finalised": 2,
+  "fragment-written": 4,
+  consistent: 8,
+  captured: 24,
+};
+
+/**
+ * A `prft` of its own, version 1.
+ *
+ * @throws {MediaError} `INVALID_ARGUMENT` when a time cannot be written.
+ */
+export function writeProducerReference(
+  reference: ProducerReference & { readonly trackId: number; readonly mediaTime: number },
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(producerReferenceSize);
+  putProducerReference(new DataView(bytes.buffer), 0, reference, reference.trackId, reference.mediaTime);
+  return bytes;
+}
+
+/** @internal */
+export const producerReferenceSize = 32;
+
+/** @internal */
+export function putProducerReference(
+  view: DataView,
+  offset: number,
+  reference: ProducerReference,
+  trackId: number,
+  decodeTime: number,
+): number {
+  const mediaTime = reference.mediaTime ?? decodeTime;
+  if (!Number.isSafeInteger(mediaTime) || mediaTime < 0) {
+    throw new MediaError("INVALID_ARGUMENT", `prft media time ${mediaTime} is not a safe integer ≥ 0`);
+  }
+  if (!Number.isFinite(reference.wallClock)) {
+    throw new MediaError("INVALID_ARGUMENT", `prft wall clock ${reference.wallClock} is not a time in milliseconds`);
+  }
+  // Two parts, because one double cannot hold 64 bits: whole seconds and the fraction never exceed 2^32 each.
+  const whole = Math.floor(reference.wallClock / 1000);
+  const fraction = Math.floor(((reference.wallClock - whole * 1000) / 1000) * FRACTION);
+  view.setUint32(offset, producerReferenceSize);
+  view.setUint32(offset + 4, PRFT);
+  view.setUint32(offset + 8, 0x01000000 | flagsByMeaning[reference.meaning ?? "encoder-input"]);
+  view.setUint32(offset + 12, reference.trackId ?? trackId);
+  view.setUint32(offset + 16, whole + NTP_TO_UNIX);
+  view.setUint32(offset + 20, fraction);
+  writeUint64(view, offset + 24, mediaTime);
+  return offset + producerReferenceSize;
+}
