@@ -1,4 +1,4 @@
-/** `pnpm bench [name …]`: every `bench/*.bench.ts` of packages and tests, one after the other, so that nothing disturbs them. */
+/** `pnpm bench [name …]`: every `bench/*.ts` of packages and tests, one after the other, so that nothing disturbs them. */
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
