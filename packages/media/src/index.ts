@@ -42,3 +42,9 @@ export {
   ticksToSeconds,
 } from "./time.ts";
 export type { AudioTrack, Packet, PacketSource, ReadOptions, Track, TrackKind, VideoTrack } from "./track.ts";
+
+// HLS playlists (RFC 8216bis)
+export * from "./hls/index.ts";
+
+// DASH documents (ISO/IEC 23009-1)
+export * from "./dash/index.ts";

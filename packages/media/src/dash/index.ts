@@ -1,0 +1,35 @@
+/** DASH: the Media Presentation Description as a typed value, written, read and judged. */
+
+export type {
+  AdaptationSet,
+  ContentProtection,
+  ProducerReferenceTime,
+  Representation,
+  RepresentationBase,
+  Resync,
+} from "./adaptation-set.ts";
+export type {
+  BaseUrl,
+  DashContentSteering,
+  Descriptor,
+  EventStream,
+  Label,
+  Mpd,
+  MpdEvent,
+  MpdLocation,
+  PatchLocation,
+  Period,
+  ProgramInformation,
+  ServiceDescription,
+  ServiceLatency,
+} from "./mpd.ts";
+export type {
+  SegmentBase,
+  SegmentList,
+  SegmentTemplate,
+  SegmentUrl,
+  TimelineEntry,
+  UrlRange,
+} from "./segment-addressing.ts";
+export { writeMpd } from "./write-mpd.ts";
+export type { XmlElement } from "./xml.ts";
