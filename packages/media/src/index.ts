@@ -27,10 +27,13 @@ export {
   writeProducerReference,
 } from "./cmaf/producer-reference.ts";
 export { type SegmentBrand, writeSegmentType } from "./cmaf/segment-type.ts";
-
+// DASH documents (ISO/IEC 23009-1)
+export * from "./dash/index.ts";
 // Errors
+export { DocumentError } from "./document-error.ts";
 export { MediaError, type MediaErrorCode } from "./errors.ts";
-
+// HLS playlists (RFC 8216bis)
+export * from "./hls/index.ts";
 // Time
 export {
   compareTimes,
@@ -42,9 +45,3 @@ export {
   ticksToSeconds,
 } from "./time.ts";
 export type { AudioTrack, Packet, PacketSource, ReadOptions, Track, TrackKind, VideoTrack } from "./track.ts";
-
-// HLS playlists (RFC 8216bis)
-export * from "./hls/index.ts";
-
-// DASH documents (ISO/IEC 23009-1)
-export * from "./dash/index.ts";

@@ -1,5 +1,6 @@
 /** HLS: Media and Multivariant Playlists as typed values, written, read and judged. */
 
+export { applyDelta, createDelta } from "./delta.ts";
 export type {
   AttributeValue as HlsAttributeValue,
   ByteRange as HlsByteRange,
@@ -28,5 +29,9 @@ export type {
   Variant as HlsVariant,
   VariantBase as HlsVariantBase,
 } from "./multivariant-playlist.ts";
+export { parseMediaPlaylist } from "./parse-media-playlist.ts";
+export { parseMultivariantPlaylist } from "./parse-multivariant-playlist.ts";
+export { parsePlaylist } from "./parse-playlist.ts";
+export { MAX_SUBSTITUTED_LENGTH, type ParsePlaylistOptions, playlistVariables } from "./variables.ts";
 export { writeMediaPlaylist } from "./write-media-playlist.ts";
 export { writeMultivariantPlaylist } from "./write-multivariant-playlist.ts";

@@ -74,6 +74,7 @@ export function enumerated(value: string, what: string): string {
 
 /** A hexadecimal-sequence. */
 export function hexadecimal(bytes: Uint8Array): string {
+  if (bytes.length === 0) throw new MediaError("INVALID_ARGUMENT", "a hexadecimal-sequence has at least one digit");
   let text = "0x";
   for (const byte of bytes) text += HEX[byte];
   return text;
