@@ -17,16 +17,8 @@ export {
   type PacketBroadcastStats,
   type PacketDrop,
 } from "./broadcast/index.ts";
-// cmaf: initialisation segments, fragments and the boxes beside them
-export { type EventMessage, writeEventMessage } from "./cmaf/event-message.ts";
-export { type FragmentOptions, writeFragment, writeFragmentChunks } from "./cmaf/fragment-writer.ts";
-export { type InitSegmentOptions, writeInitSegment } from "./cmaf/init-writer.ts";
-export {
-  type ProducerReference,
-  type ProducerReferenceMeaning,
-  writeProducerReference,
-} from "./cmaf/producer-reference.ts";
-export { type SegmentBrand, writeSegmentType } from "./cmaf/segment-type.ts";
+// CMAF: initialisation segments, fragments and the boxes beside them (ISO/IEC 14496-12, ISO/IEC 23000-19)
+export * from "./cmaf/index.ts";
 // DASH documents (ISO/IEC 23009-1)
 export * from "./dash/index.ts";
 // Errors

@@ -1,6 +1,7 @@
 /** The event message box `emsg` (ISO 23009-1 §5.10.3.3): timed metadata, ad markers, ID3. */
 
 import { MediaError } from "../errors.ts";
+import { ByteReader } from "./byte-reader.ts";
 import { writeUint64 } from "./uint64.ts";
 
 /** One event of the inband event stream that `schemeIdUri` and `value` name. */
@@ -63,4 +64,59 @@ export function putEventMessage(view: DataView, offset: number, event: EventMess
   at += utf8.encodeInto(value, bytes.subarray(at)).written + 1;
   if (messageData !== undefined) bytes.set(messageData, at);
   return end;
+}
+
+/** An `emsg` as it was read: version 0 counts its time from the segment's start, which only its reader knows. */
+export type ReadEventMessage = Required<Omit<EventMessage, "presentationTime">> & {
+  /** Ticks on the presentation timeline (version 1), or undefined. */
+  readonly presentationTime: number | undefined;
+  /** Ticks from the earliest presentation time of the segment that holds the box (version 0), or undefined. */
+  readonly presentationTimeDelta: number | undefined;
+};
+
+/**
+ * Reads the body of an `emsg`, as {@link readBoxes} gives it. `messageData` is a view of it.
+ *
+ * @throws {MediaError} `TRUNCATED`; `LIMIT_EXCEEDED` for a time above 2^53; `UNSUPPORTED` for a version other than 0 and 1.
+ */
+export function readEventMessage(body: Uint8Array): ReadEventMessage {
+  const reader = new ByteReader("emsg", body);
+  const version = reader.u32() >>> 24;
+  if (version === 0) {
+    const schemeIdUri = reader.text();
+    const value = reader.text();
+    const timescale = reader.u32();
+    const presentationTimeDelta = reader.u32();
+    const eventDuration = reader.u32();
+    const id = reader.u32();
+    const messageData = reader.rest();
+    return {
+      schemeIdUri,
+      value,
+      timescale,
+      presentationTime: undefined,
+      presentationTimeDelta,
+      eventDuration,
+      id,
+      messageData,
+    };
+  }
+  if (version !== 1) throw new MediaError("UNSUPPORTED", `emsg version ${version}`);
+  const timescale = reader.u32();
+  const presentationTime = reader.u64();
+  const eventDuration = reader.u32();
+  const id = reader.u32();
+  const schemeIdUri = reader.text();
+  const value = reader.text();
+  const messageData = reader.rest();
+  return {
+    schemeIdUri,
+    value,
+    timescale,
+    presentationTime,
+    presentationTimeDelta: undefined,
+    eventDuration,
+    id,
+    messageData,
+  };
 }

@@ -1,11 +1,12 @@
 /** Writes initialisation segments: `ftyp` + `moov` without samples (ISO 14496-12 §8.16.1, ISO 23000-19 §7.3.1). */
 
 import { MediaError } from "../errors.ts";
-import type { Track } from "../track.ts";
+import type { Track, VideoTrack } from "../track.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { languageCode } from "./language.ts";
 import { formatOf, putSampleEntry } from "./sample-entry-writer.ts";
 import { NON_SYNC_SAMPLE, SYNC_SAMPLE } from "./sample-flags.ts";
+import { videoPresentation } from "./video-presentation.ts";
 
 /** What an initialisation segment announces. */
 export interface InitSegmentOptions {
@@ -121,9 +122,16 @@ function putTrackHeader(writer: ByteWriter, track: Track): void {
     writer.u16(track.kind === "audio" ? 0x0100 : 0);
     writer.zeros(2);
     for (const cell of UNITY_MATRIX) writer.u32(cell);
-    writer.u32(track.kind === "video" ? track.width * 0x10000 : 0);
+    writer.u32(track.kind === "video" ? displayWidth(track) : 0);
     writer.u32(track.kind === "video" ? track.height * 0x10000 : 0);
   });
+}
+
+/** 16.16 fixed point: the coded width as square pixels show it. */
+function displayWidth(track: VideoTrack): number {
+  const { width = 1, height = 1 } = videoPresentation(track).sampleAspectRatio ?? {};
+  const scaled = Math.round((track.width * 0x10000 * width) / Math.max(height, 1));
+  return scaled > 0 && scaled <= 0xffffffff ? scaled : track.width * 0x10000;
 }
 
 function putMediaHeader(writer: ByteWriter, track: Track): void {

@@ -1,6 +1,7 @@
 /** The producer reference time box `prft` (ISO 14496-12 §8.16.5): which wall-clock time a media time belongs to. */
 
 import { MediaError } from "../errors.ts";
+import { ByteReader } from "./byte-reader.ts";
 import { writeUint64 } from "./uint64.ts";
 
 /** At which station of its way the wall clock was read. */
@@ -37,6 +38,10 @@ const flagsByMeaning: Readonly<Record<ProducerReferenceMeaning, number>> = {
   consistent: 8,
   captured: 24,
 };
+
+const meaningByFlags = new Map(
+  (Object.keys(flagsByMeaning) as ProducerReferenceMeaning[]).map((meaning) => [flagsByMeaning[meaning], meaning]),
+);
 
 /**
  * A `prft` of its own, version 1.
@@ -80,4 +85,20 @@ export function putProducerReference(
   view.setUint32(offset + 20, fraction);
   writeUint64(view, offset + 24, mediaTime);
   return offset + producerReferenceSize;
+}
+
+/**
+ * Reads the body of a `prft`, as {@link readBoxes} gives it. Flags that mean nothing here read as `encoder-input`, their default.
+ *
+ * @throws {MediaError} `TRUNCATED`; `LIMIT_EXCEEDED` for a media time above 2^53.
+ */
+export function readProducerReference(body: Uint8Array): Required<ProducerReference> {
+  const reader = new ByteReader("prft", body);
+  const versionAndFlags = reader.u32();
+  const trackId = reader.u32();
+  const seconds = reader.u32() - NTP_TO_UNIX;
+  const fraction = reader.u32();
+  const wallClock = seconds * 1000 + (fraction * 1000) / FRACTION;
+  const mediaTime = versionAndFlags >>> 24 === 0 ? reader.u32() : reader.u64();
+  return { wallClock, mediaTime, trackId, meaning: meaningByFlags.get(versionAndFlags & 0xffffff) ?? "encoder-input" };
 }

@@ -3,6 +3,7 @@
 import { MediaError } from "../errors.ts";
 import type { AudioTrack, Track, VideoTrack } from "../track.ts";
 import type { ByteWriter } from "./byte-writer.ts";
+import { completeHevcConfig, type VideoPresentation, videoPresentation } from "./video-presentation.ts";
 
 /** The sample entries this package writes. */
 export type SampleEntryFormat = "avc1" | "hvc1" | "av01" | "mp4a" | "Opus";
@@ -79,8 +80,13 @@ export function putSampleEntry(writer: ByteWriter, track: Track): void {
     writer.u16(1); // data reference: the file itself
     if (track.kind === "video") putVisual(writer, track);
     else putAudio(writer, track, entry);
-    if (typeof entry.configuration === "number") putElementaryStream(writer, track, entry.configuration);
-    else writer.box(entry.configuration, () => writer.bytes(track.config));
+    const { configuration } = entry;
+    if (typeof configuration === "number") putElementaryStream(writer, track, configuration);
+    else
+      writer.box(configuration, () =>
+        writer.bytes(configuration === "hvcC" ? completeHevcConfig(track.config) : track.config),
+      );
+    if (track.kind === "video") putPresentation(writer, videoPresentation(track));
     if (track.bitrate !== undefined) {
       const bitrate = Math.min(Math.round(track.bitrate), 0xffffffff);
       writer.box("btrt", () => {
@@ -104,6 +110,25 @@ function putVisual(writer: ByteWriter, track: VideoTrack): void {
   writer.zeros(32); // compressor name
   writer.u16(0x0018); // depth
   writer.u16(0xffff); // pre-defined -1
+}
+
+/** `pasp` and `colr` (ISO 14496-12 §12.1.4 and §12.1.5), where the configuration says something that is not the default. */
+function putPresentation(writer: ByteWriter, { sampleAspectRatio, colour }: VideoPresentation): void {
+  if (sampleAspectRatio !== undefined && sampleAspectRatio.width !== sampleAspectRatio.height) {
+    writer.box("pasp", () => {
+      writer.u32(sampleAspectRatio.width);
+      writer.u32(sampleAspectRatio.height);
+    });
+  }
+  if (colour !== undefined) {
+    writer.box("colr", () => {
+      writer.latin1("nclx");
+      writer.u16(colour.primaries);
+      writer.u16(colour.transfer);
+      writer.u16(colour.matrix);
+      writer.u8(colour.fullRange ? 0x80 : 0);
+    });
+  }
 }
 
 /** AudioSampleEntry, ISO 14496-12 §12.2.3. */
