@@ -127,8 +127,9 @@ function layOut(options: FragmentOptions): FragmentLayout {
     const duration = durationOf(packets, i);
     const offset = packet.pts - packet.dts;
     // `| 0` and `>>> 0` keep a number only if it is an integer of that range: the whole check of the field.
-    if (duration >>> 0 !== duration)
+    if (duration >>> 0 !== duration || (duration === 0 && i < count - 1)) {
       throw invalid(`duration ${duration} at dts ${packet.dts} does not fit 32 bits, or dts does not rise`);
+    }
     if ((offset | 0) !== offset) throw invalid(`pts - dts = ${offset} at dts ${packet.dts} does not fit 32 bits`);
     if (duration !== sampleDuration) sameDuration = false;
     if (size !== sampleSize) sameSize = false;

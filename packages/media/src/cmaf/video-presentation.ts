@@ -1,5 +1,6 @@
 /** What a video configuration says of colours and pixel shape, for `colr` and `pasp`. */
 
+import { av1ConfigSequenceHeader, parseAv1Config } from "../codecs/av1/config.ts";
 import { parseAvcConfig } from "../codecs/h264/config.ts";
 import { parseH264Sps } from "../codecs/h264/sps.ts";
 import { parseHevcConfig, writeHevcConfig } from "../codecs/hevc/config.ts";
@@ -28,7 +29,10 @@ function read(family: string, config: Uint8Array): VideoPresentation {
     const sps = parseHevcConfig(config).arrays.find((array) => array.type === HEVC_NAL.sps)?.nalUnits[0];
     return sps === undefined ? {} : parseHevcSps(sps);
   }
-  return {};
+  const colour = av1ConfigSequenceHeader(parseAv1Config(config))?.colour;
+  // AV1 always writes the three; all unspecified is what it writes for "nothing to say".
+  const says = colour !== undefined && (colour.primaries !== 2 || colour.transfer !== 2 || colour.matrix !== 2);
+  return says ? { colour } : {};
 }
 
 /** `hvc1` promises that all parameter sets are in the configuration (ISO 14496-15 §8.4.1); one that came from `hev1` does not say so. */
