@@ -5,20 +5,11 @@
  */
 
 // Broadcast: one writer, many readers
-export {
-  type BroadcastReadOptions,
-  createPacketBroadcast,
-  DEFAULT_BROADCAST_BYTES,
-  DEFAULT_BROADCAST_DROPS,
-  DEFAULT_BROADCAST_LAG,
-  PACKET_OVERHEAD,
-  type PacketBroadcast,
-  type PacketBroadcastOptions,
-  type PacketBroadcastStats,
-  type PacketDrop,
-} from "./broadcast/index.ts";
+export * from "./broadcast/index.ts";
 // CMAF: initialisation segments, fragments and the boxes beside them (ISO/IEC 14496-12, ISO/IEC 23000-19)
 export * from "./cmaf/index.ts";
+// Codecs: bitstreams, decoder configurations and codec strings of H.264, HEVC, AV1, AAC, Opus and MP3
+export * from "./codecs/index.ts";
 // DASH documents (ISO/IEC 23009-1)
 export * from "./dash/index.ts";
 // Errors
