@@ -4,15 +4,9 @@
  * @module
  */
 
-// Errors.
-export { TranscodeError, type TranscodeErrorCode } from "./errors.ts";
-
-// Ladder: which renditions a source gets.
-export { checkLadder, createLadder, type LadderOptions } from "./ladder/ladder.ts";
-export type { AudioCodec, AudioSettings, Rung, VideoCodec, VideoSettings } from "./ladder/rung.ts";
-
 // Encoder: one source in, a rendition for each rung out.
 export { type Clock, systemClock } from "./encoder/clock.ts";
+export { createEncoder } from "./encoder/create-encoder.ts";
 export {
   DEFAULT_HANG_TIMEOUT,
   DEFAULT_MAX_QUEUE_BYTES,
@@ -27,3 +21,37 @@ export {
 } from "./encoder/encoding.ts";
 export type { HardwareEncoder } from "./encoder/hardware.ts";
 export { DEFAULT_RESTART_POLICY, type RestartPolicy } from "./encoder/restart-policy.ts";
+// Errors.
+export { TranscodeError, type TranscodeErrorCode } from "./errors.ts";
+// Ladder: which renditions a source gets.
+export { checkLadder, createLadder, type LadderOptions } from "./ladder/ladder.ts";
+export type { AudioCodec, AudioSettings, Rung, VideoCodec, VideoSettings } from "./ladder/rung.ts";
+// Live stream: ladder, encoder and packager together.
+export { createLiveStream, type LiveStream, type LiveStreamOptions, type LiveStreamStats } from "./live-stream.ts";
+// Packager: one set of CMAF parts and segments for LL-HLS, HLS, LL-DASH and DASH.
+export type { WallClock } from "./packager/clock.ts";
+export {
+  createPackager,
+  DEFAULT_DASH_LATENCY,
+  DEFAULT_DRAIN_TIMEOUT,
+  DEFAULT_MAX_WAITING,
+  DEFAULT_MAX_WINDOW_BYTES,
+  DEFAULT_WINDOW,
+  type FinishedSegment,
+  type Packager,
+  type PackagerOptions,
+  type PackagerSource,
+  type PackagerStats,
+  type RenditionStats,
+} from "./packager/packager.ts";
+export type { InitSegment } from "./packager/segment.ts";
+export {
+  DEFAULT_MAX_DRIFT,
+  DEFAULT_MAX_LAG,
+  DEFAULT_MAX_PENDING_BYTES,
+  DEFAULT_MAX_SEGMENT_DURATION,
+  DEFAULT_PART_DURATION,
+  DEFAULT_SEGMENT_DURATION,
+  type SegmenterOptions,
+  type SegmenterStats,
+} from "./packager/segmenter.ts";

@@ -1,0 +1,143 @@
+/** Ladder, encoders and packager put together: a publication in, HLS and DASH out. */
+
+import type { PacketSource, Track } from "@ami-streams/media";
+import { createEncoder } from "./encoder/create-encoder.ts";
+import type { EncoderOptions, Encoding, EncodingStats, Logger } from "./encoder/encoding.ts";
+import { TranscodeError } from "./errors.ts";
+import { createLadder, type LadderOptions } from "./ladder/ladder.ts";
+import {
+  createPackager,
+  type Packager,
+  type PackagerOptions,
+  type PackagerSource,
+  type PackagerStats,
+} from "./packager/packager.ts";
+
+/** Options of {@link createLiveStream}. */
+export interface LiveStreamOptions {
+  /** How to encode, or null to pass everything through as it comes. Default null: no peer dependency is needed. */
+  readonly encoder?: Omit<EncoderOptions, "source" | "rungs" | "signal"> | null;
+  /** Which renditions, where there is an encoder. */
+  readonly ladder?: LadderOptions;
+  readonly packager?: PackagerOptions;
+  /** For encoder and packager, unless their own options name another. */
+  readonly logger?: Logger;
+}
+
+/** What a live stream did and holds. */
+export interface LiveStreamStats extends PackagerStats {
+  /** Of the current publication's encoder; null while nothing is encoded. */
+  readonly encoding: EncodingStats | null;
+}
+
+/** One stream, for as long as viewers shall find it at its URL: over any number of publications, one after the other. */
+export interface LiveStream extends AsyncDisposable {
+  /** See {@link Packager.handle}. */
+  readonly handle: (request: Request) => Promise<Response>;
+  /**
+   * Serves a publication until it ends. Call it again when the publisher is back. A publication that is still there then is ended first.
+   *
+   * @throws {TranscodeError} `NO_TRACKS`, `UNSUPPORTED_CODEC`, `BACKEND_NOT_INSTALLED`, `INVALID_OPTION`; `CLOSED` after {@link close}.
+   */
+  publish(source: PacketSource, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  readonly stats: LiveStreamStats;
+  /** Ends the publication, the encoder and the playlists. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Makes a stream that has no publication yet. */
+export function createLiveStream(options: LiveStreamOptions = {}): LiveStream {
+  return new EncodedStream(options);
+}
+
+class EncodedStream implements LiveStream {
+  readonly handle: (request: Request) => Promise<Response>;
+  readonly #options: LiveStreamOptions;
+  readonly #packager: Packager;
+  readonly #closing = new AbortController();
+  #encoding: Encoding | undefined;
+  #current: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(options: LiveStreamOptions) {
+    this.#options = options;
+    this.#packager = createPackager({
+      ...(options.logger === undefined ? {} : { logger: options.logger }),
+      ...options.packager,
+    });
+    this.handle = this.#packager.handle;
+  }
+
+  get stats(): LiveStreamStats {
+    return { ...this.#packager.stats, encoding: this.#encoding?.stats ?? null };
+  }
+
+  async publish(source: PacketSource, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    // Whoever publishes last wins; the loop is for several that come while one is still ending.
+    while (this.#current !== undefined) {
+      this.#current.stop.abort();
+      await this.#current.ended;
+    }
+    if (this.#closing.signal.aborted) throw new TranscodeError("CLOSED", "the stream is closed; make another");
+    const stop = new AbortController();
+    let end: () => void = () => {};
+    const current = { stop, ended: new Promise<void>((resolve) => (end = resolve)) };
+    this.#current = current;
+    const signals = [stop.signal, this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    try {
+      await this.#run(source, AbortSignal.any(signals));
+    } finally {
+      if (this.#current === current) this.#current = undefined;
+      end();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#current?.ended;
+    await this.#packager.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(source: PacketSource, signal: AbortSignal): Promise<void> {
+    const { encoder, ladder } = this.#options;
+    if (encoder === null || encoder === undefined) {
+      await this.#packager.package([passThrough(source)], { signal });
+      return;
+    }
+    const logger = encoder.logger ?? this.#options.logger;
+    const rungs = createLadder(source.tracks, ladder);
+    const encoding = await createEncoder({
+      ...encoder,
+      ...(logger === undefined ? {} : { logger }),
+      source,
+      rungs,
+      signal,
+    });
+    this.#encoding = encoding;
+    try {
+      await this.#packager.package(encoding.renditions, { signal });
+    } finally {
+      await encoding.close();
+      this.#encoding = undefined;
+    }
+  }
+}
+
+function passThrough(source: PacketSource): PackagerSource {
+  return {
+    name: nameOf(source.tracks),
+    get tracks() {
+      return source.tracks;
+    },
+    packets: (options) => source.packets(options),
+  };
+}
+
+/** As a ladder names its rungs: by the shorter side. */
+function nameOf(tracks: readonly Track[]): string {
+  const video = tracks.find((track) => track.kind === "video");
+  return video === undefined ? "audio" : `${Math.min(video.width, video.height)}p`;
+}

@@ -1,0 +1,227 @@
+/** The MPD of a live window: a SegmentTimeline that also lists the segment being made and, by estimate, the next one. */
+
+import type {
+  AdaptationSet,
+  Descriptor,
+  Mpd,
+  Period as MpdPeriod,
+  Representation,
+  TimelineEntry,
+  Track,
+} from "@ami-streams/media";
+import type { PlaylistState } from "../hls/playlist-state.ts";
+import type { LiveRendition } from "../live-rendition.ts";
+import type { LiveWindow, Period } from "../live-window.ts";
+import type { Segment } from "../segment.ts";
+
+/** What an MPD says beside its segments. */
+export interface MpdState extends PlaylistState {
+  /** Milliseconds since the Unix epoch, the same for the life of the stream. */
+  readonly availabilityStart: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** Seconds. */
+  readonly segmentDuration: number;
+  /** Seconds behind the source that players should stay. */
+  readonly latency: number;
+  /** Seconds that the window lists. */
+  readonly window: number;
+  /** URL of the clock, relative to the MPD. */
+  readonly time: string;
+}
+
+/** Seconds between updates: less than a segment, so that the next one is always announced before it begins. */
+const UPDATE_PERIOD = 1;
+const ENCODER_REFERENCE = 0;
+
+/**
+ * Segments are listed before they are whole, with the duration that the one before had, so that low-latency clients ask for them while they grow;
+ * `$Number$` names them, which an estimate that turns out wrong does not change.
+ */
+export function mpd(window: LiveWindow, state: MpdState): Mpd {
+  const periods = window.periods.map((period, index) =>
+    writtenPeriod(window, period, window.periods[index + 1], state),
+  );
+  const filled = periods.filter((period) => period.adaptationSets.length > 0);
+  const end = presentationEnd(window, state);
+  return {
+    profiles: ["urn:mpeg:dash:profile:isoff-live:2011", "http://www.dashif.org/guidelines/low-latency-live-v5"],
+    type: "dynamic",
+    availabilityStartTime: Math.round(state.availabilityStart),
+    publishTime: Math.round(state.now),
+    ...(state.ended ? { mediaPresentationDuration: end } : { minimumUpdatePeriod: UPDATE_PERIOD }),
+    minBufferTime: state.partTarget,
+    timeShiftBufferDepth: state.window,
+    suggestedPresentationDelay: state.latency,
+    maxSegmentDuration: state.targetDuration,
+    serviceDescriptions: [
+      {
+        id: 0,
+        latency: {
+          target: state.latency * 1000,
+          min: state.latency * 500,
+          max: state.latency * 3000,
+          referenceId: ENCODER_REFERENCE,
+        },
+        playbackRate: { min: 0.96, max: 1.04 },
+      },
+    ],
+    periods: filled,
+    utcTimings: [{ schemeIdUri: "urn:mpeg:dash:utc:http-xsdate:2014", value: state.time }],
+  };
+}
+
+function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefined, state: MpdState): MpdPeriod {
+  const sets = new Map<string, AdaptationSet>();
+  for (const rendition of window.renditions) {
+    if (!rendition.active) continue;
+    const segments = segmentsOf(window, rendition, period, state);
+    const init = segments.find((segment) => segment.init !== undefined)?.init;
+    if (init === undefined) continue;
+    const { track } = init;
+    const key = `${track.kind} ${track.codec.slice(0, 4)} ${track.language ?? ""}`;
+    const representation = writtenRepresentation(rendition, track, segments, period, state, next !== undefined);
+    const before = sets.get(key);
+    if (before !== undefined)
+      sets.set(key, { ...before, representations: [...before.representations, representation] });
+    else sets.set(key, writtenSet(sets.size, track, representation, period, segments[0]!));
+  }
+  const start = (period.start.programDateTime - state.availabilityStart) / 1000;
+  return {
+    id: String(period.id),
+    start: milliseconds(start),
+    ...(next === undefined ? {} : { duration: milliseconds(periodEnd(window, period, next) - period.start.time) }),
+    adaptationSets: [...sets.values()],
+  };
+}
+
+function writtenSet(
+  id: number,
+  track: Track,
+  representation: Representation,
+  period: Period,
+  first: Segment,
+): AdaptationSet {
+  return {
+    id,
+    contentType: track.kind,
+    mimeType: `${track.kind}/mp4`,
+    segmentAlignment: true,
+    ...(track.kind === "video" ? { startWithSap: 1 } : {}),
+    ...(track.language === undefined ? {} : { lang: track.language }),
+    ...(track.kind === "audio" ? { audioChannelConfigurations: [channels(track.channels)] } : {}),
+    roles: [{ schemeIdUri: "urn:mpeg:dash:role:2011", value: "main" }],
+    producerReferenceTimes: [
+      {
+        id: ENCODER_REFERENCE,
+        inband: true,
+        type: "encoder",
+        wallClockTime: Math.round(period.start.programDateTime),
+        presentationTime: Math.round(period.start.time * (first.init?.track.timescale ?? track.timescale)),
+      },
+    ],
+    representations: [representation],
+  };
+}
+
+function writtenRepresentation(
+  rendition: LiveRendition,
+  track: Track,
+  segments: readonly Segment[],
+  period: Period,
+  state: MpdState,
+  over: boolean,
+): Representation {
+  const { timescale } = track;
+  const first = segments[0]!;
+  const init = segments.find((segment) => segment.init !== undefined)!.init!;
+  const live = !over && !state.ended;
+  return {
+    id: rendition.id,
+    bandwidth: rendition.bandwidth,
+    codecs: [track.codec],
+    ...(track.kind === "video"
+      ? { width: track.width, height: track.height, ...frameRate(rendition.frameRate) }
+      : { audioSamplingRate: String(track.sampleRate) }),
+    segmentTemplate: {
+      timescale,
+      presentationTimeOffset: Math.round(period.start.time * timescale),
+      startNumber: first.number,
+      ...(live ? { availabilityTimeOffset: milliseconds(Math.max(0, state.segmentDuration - state.partTarget)) } : {}),
+      ...(live ? { availabilityTimeComplete: false } : {}),
+      initialization: `$RepresentationID$/${init.name}`,
+      media: `$RepresentationID$/${rendition.prefix}-$Number$.m4s`,
+      timeline: timeline(segments, live && !state.away, Math.round(state.segmentDuration * timescale)),
+    },
+  };
+}
+
+/** @param growing - the stream goes on after these: list the open segment and one more, as long as the one before them. */
+function timeline(segments: readonly Segment[], growing: boolean, usual: number): TimelineEntry[] {
+  const entries: { t?: number; d: number; r?: number }[] = [];
+  let expected: number | undefined;
+  let lastTicks = usual;
+  const list = (start: number, ticks: number): void => {
+    const last = entries.at(-1);
+    if (last !== undefined && start === expected && last.d === ticks) last.r = (last.r ?? 0) + 1;
+    else if (start === expected) entries.push({ d: ticks });
+    else entries.push({ t: start, d: ticks });
+    expected = start + ticks;
+  };
+  for (const segment of segments) {
+    if (segment.complete) lastTicks = segment.ticks;
+    list(segment.startTicks, segment.complete || segment.missed ? segment.ticks : lastTicks);
+  }
+  if (growing && expected !== undefined) list(expected, lastTicks);
+  return entries;
+}
+
+function segmentsOf(window: LiveWindow, rendition: LiveRendition, period: Period, state: MpdState): readonly Segment[] {
+  const listed = window.listed(rendition);
+  const { open } = rendition;
+  const all = open === undefined || open.parts.length === 0 || state.ended ? listed : [...listed, open];
+  return all.filter((segment) => segment.boundary.discontinuitySequence === period.id);
+}
+
+/** Presentation time at which a period that is over ends. */
+function periodEnd(window: LiveWindow, period: Period, next: Period): number {
+  let end = period.start.time;
+  for (const rendition of window.renditions) {
+    for (const segment of rendition.segments) {
+      if (segment.boundary.discontinuitySequence !== period.id) continue;
+      const { timescale } = segment.init?.track ?? rendition.track;
+      end = Math.max(end, (segment.startTicks + segment.ticks) / timescale);
+    }
+  }
+  const gap = (next.start.programDateTime - period.start.programDateTime) / 1000;
+  return Math.min(end, period.start.time + gap);
+}
+
+function presentationEnd(window: LiveWindow, state: MpdState): number {
+  const period = window.periods.at(-1);
+  if (period === undefined) return 0;
+  let end = 0;
+  for (const rendition of window.renditions) {
+    const last = window.listed(rendition).at(-1);
+    if (last !== undefined)
+      end = Math.max(end, (last.programDateTime - state.availabilityStart) / 1000 + last.duration);
+  }
+  return milliseconds(end);
+}
+
+function channels(count: number): Descriptor {
+  return { schemeIdUri: "urn:mpeg:dash:23003:3:audio_channel_configuration:2011", value: String(count) };
+}
+
+/** As DASH writes it: 30 or 30000/1001. */
+function frameRate(rate: number | undefined): { frameRate?: string } {
+  if (rate === undefined) return {};
+  const ntsc = Math.round((rate * 1001) / 1000);
+  if (Math.abs(rate - Math.round(rate)) < 0.001) return { frameRate: String(Math.round(rate)) };
+  if (Math.abs(rate - (ntsc * 1000) / 1001) < 0.005) return { frameRate: `${ntsc * 1000}/1001` };
+  return { frameRate: `${Math.round(rate * 1000)}/1000` };
+}
+
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,269 @@
+/** One rendition's segments in memory, made from what the segmenter decides. */
+
+import { type Track, type TrackKind, writeFragment, writeInitSegment } from "@ami-streams/media";
+import { GrowingBody } from "./growing-body.ts";
+import { type InitSegment, type Part, Segment } from "./segment.ts";
+import type { ChunkCut, PartClosed, SegmentClosed, SegmentMissed, SegmentOpened } from "./segmenter-event.ts";
+
+const BRANDS = ["cmfs", "msdh"] as const;
+/** Segments shorter than this share of the target duration say nothing about the peak bit rate (RFC 8216bis §4.4.6.2). */
+const SHORTEST_PEAK = 0.5;
+
+/** Where a rendition stands: the newest part or, where it has none, segment that can be fetched whole. */
+export interface LivePosition {
+  readonly msn: number;
+  /** Index of the last whole part of `msn`; -1 where there is none. */
+  readonly part: number;
+}
+
+/** One track of the stream, in one quality. */
+export class LiveRendition {
+  readonly id: string;
+  readonly kind: TrackKind;
+  /** For people. */
+  name: string;
+  /** What packets refer to now. */
+  track: Track;
+  /** Oldest first, numbers without holes. The last one may be open. */
+  readonly segments: Segment[] = [];
+  /** Taking part in the current publisher session, or in the last one while there is none. */
+  active = true;
+  /** Starts the names of all its files. */
+  readonly prefix: string;
+  readonly #inits: InitSegment[] = [];
+  #generation = -1;
+  #initTrack: Track | undefined;
+  #nextPart = 0;
+  #sequenceNumber = 1;
+  #peakBitrate = 0;
+  #frames = 0;
+  #frameSeconds = 0;
+  #prft: { wallClock: number; mediaTime: number } | undefined;
+  /** Bytes of segments and initialisation segments held. */
+  heldBytes = 0;
+  partsMade = 0;
+  segmentsMade = 0;
+
+  constructor(id: string, name: string, track: Track, prefix: string) {
+    this.id = id;
+    this.name = name;
+    this.kind = track.kind;
+    this.track = track;
+    this.prefix = prefix;
+  }
+
+  get open(): Segment | undefined {
+    const last = this.segments.at(-1);
+    return last === undefined || last.complete || last.missed ? undefined : last;
+  }
+
+  /** Number of the newest segment that is whole or missed, -1 before the first. */
+  get lastComplete(): number {
+    const last = this.segments.at(-1);
+    if (last === undefined) return -1;
+    return this.open === undefined ? last.number : last.number - 1;
+  }
+
+  get position(): LivePosition | undefined {
+    const { open } = this;
+    if (open !== undefined && open.completeParts.length > 0)
+      return { msn: open.number, part: open.completeParts.length - 1 };
+    const segment = this.segments.at(open === undefined ? -1 : -2);
+    return segment === undefined ? undefined : { msn: segment.number, part: segment.parts.length - 1 };
+  }
+
+  /** What the next part will be called, whichever segment it falls in. */
+  get nextPartName(): string {
+    return this.#partName(this.open?.openPart?.number ?? this.#nextPart);
+  }
+
+  /** What the initialisation segment after a discontinuity of the whole session will be called. */
+  get nextInitName(): string {
+    return this.#initName(this.#generation + 1);
+  }
+
+  get currentInit(): InitSegment | undefined {
+    return this.#inits.at(-1);
+  }
+
+  /** Highest bits per second of a whole segment so far, or what the track says if that is more. Never falls once a segment is whole. */
+  get bandwidth(): number {
+    if (this.#peakBitrate === 0 && this.track.bitrate === undefined) return this.#firstBitrate();
+    return Math.ceil(Math.max(this.#peakBitrate, this.track.bitrate ?? 0));
+  }
+
+  /** Bits per second over the segments held. */
+  get averageBandwidth(): number {
+    let bytes = 0;
+    let seconds = 0;
+    for (const segment of this.segments) {
+      if (!segment.complete) continue;
+      bytes += segment.body.size;
+      seconds += segment.duration;
+    }
+    return seconds === 0 ? this.bandwidth : Math.min(this.bandwidth, Math.ceil((bytes * 8) / seconds));
+  }
+
+  /** As the track says, else as counted. */
+  get frameRate(): number | undefined {
+    if (this.track.kind !== "video") return undefined;
+    if (this.track.frameRate !== undefined) return this.track.frameRate;
+    return this.#frameSeconds === 0 ? undefined : Math.round((this.#frames / this.#frameSeconds) * 1000) / 1000;
+  }
+
+  /** A new publisher session: the next segment has an initialisation segment of its own even where nothing differs. */
+  renew(track: Track): void {
+    this.track = track;
+    this.#initTrack = undefined;
+    this.active = true;
+  }
+
+  openSegment(event: SegmentOpened): void {
+    if (this.#initTrack !== event.track) this.#initialise(event.track);
+    const { boundary, time, startTicks } = event;
+    const wallClock = boundary.programDateTime + (time - boundary.time) * 1000;
+    this.#prft = { wallClock, mediaTime: startTicks };
+    this.segments.push(
+      new Segment({
+        name: this.#segmentName(boundary.number),
+        boundary,
+        init: this.currentInit,
+        startTicks,
+        programDateTime: Math.round(wallClock),
+      }),
+    );
+  }
+
+  appendChunk({ packets }: ChunkCut): void {
+    const segment = this.open!;
+    const first = segment.parts.length === 0;
+    const bytes = writeFragment({
+      track: packets[0]!.track,
+      packets,
+      sequenceNumber: this.#sequenceNumber++,
+      ...(first ? { styp: BRANDS } : {}),
+      ...(first && this.#prft !== undefined ? { prft: this.#prft } : {}),
+    });
+    if (first) segment.independent = packets[0]!.keyframe;
+    const part = segment.openPart ?? this.#openPart(segment);
+    part.body.append(bytes);
+    segment.body.append(bytes);
+    this.heldBytes += bytes.length;
+    this.#frames += packets.length;
+  }
+
+  closePart({ duration, independent }: PartClosed): void {
+    const part = this.open!.openPart!;
+    part.duration = duration;
+    part.independent = independent;
+    part.complete = true;
+    part.body.end();
+    this.partsMade++;
+  }
+
+  closeSegment({ ticks, duration }: SegmentClosed, targetDuration: number): void {
+    const segment = this.open!;
+    segment.finish(ticks, duration);
+    this.#frameSeconds += duration;
+    this.segmentsMade++;
+    const bitrate = duration > 0 ? (segment.body.size * 8) / duration : 0;
+    if (duration >= targetDuration * SHORTEST_PEAK || this.#peakBitrate === 0) {
+      this.#peakBitrate = Math.max(this.#peakBitrate, bitrate);
+    }
+  }
+
+  missSegment({ boundary, duration }: SegmentMissed): void {
+    const segment = new Segment({
+      name: this.#segmentName(boundary.number),
+      boundary,
+      init: undefined,
+      startTicks: Math.round(boundary.time * this.track.timescale),
+      programDateTime: Math.round(boundary.programDateTime),
+    });
+    segment.duration = duration;
+    segment.ticks = Math.round(duration * this.track.timescale);
+    this.segments.push(segment);
+  }
+
+  /** Frees the oldest segment. */
+  evictOldest(): void {
+    const segment = this.segments.shift();
+    if (segment === undefined) return;
+    this.heldBytes -= segment.body.size;
+    segment.body.evict();
+    for (const part of segment.parts) part.body.evict();
+    const oldest = this.segments.find((other) => other.init !== undefined)?.init;
+    while (oldest !== undefined && this.#inits[0] !== oldest && this.#inits.length > 1) {
+      this.heldBytes -= this.#inits.shift()!.bytes.length;
+    }
+  }
+
+  init(name: string): InitSegment | undefined {
+    return this.#inits.find((init) => init.name === name);
+  }
+
+  segment(number: number): Segment | undefined {
+    const first = this.segments[0];
+    return first === undefined ? undefined : this.segments[number - first.number];
+  }
+
+  part(number: number): Part | undefined {
+    for (let i = this.segments.length - 1; i >= 0; i--) {
+      const parts = this.segments[i]!.parts;
+      const first = parts[0];
+      if (first !== undefined && first.number <= number) return parts[number - first.number];
+    }
+    return undefined;
+  }
+
+  /** Number of the next part to begin. */
+  get nextPart(): number {
+    return this.#nextPart;
+  }
+
+  /** Before anything is whole: what the parts so far amount to. */
+  #firstBitrate(): number {
+    let bytes = 0;
+    let seconds = 0;
+    for (const part of this.open?.completeParts ?? []) {
+      bytes += part.body.size;
+      seconds += part.duration;
+    }
+    return seconds === 0 ? 1 : Math.ceil((bytes * 8) / seconds);
+  }
+
+  #openPart(segment: Segment): Part {
+    const number = this.#nextPart++;
+    const part: Part = {
+      number,
+      name: this.#partName(number),
+      body: new GrowingBody(),
+      duration: 0,
+      independent: false,
+      complete: false,
+    };
+    segment.parts.push(part);
+    return part;
+  }
+
+  #initialise(track: Track): void {
+    this.track = track;
+    this.#initTrack = track;
+    this.#generation++;
+    const bytes = writeInitSegment({ tracks: [track] });
+    this.#inits.push({ name: this.#initName(this.#generation), track, bytes });
+    this.heldBytes += bytes.length;
+  }
+
+  #initName(generation: number): string {
+    return `${this.prefix}-init${generation}.mp4`;
+  }
+
+  #segmentName(number: number): string {
+    return `${this.prefix}-${number}.m4s`;
+  }
+
+  #partName(number: number): string {
+    return `${this.prefix}-p${number}.m4s`;
+  }
+}
