@@ -1,6 +1,7 @@
 /** Reads attribute lists strictly (RFC 8216bis §4.2). */
+
+import { parseDateTime } from "../date-time.ts";
 import { DocumentError } from "../document-error.ts";
-import { parseDateTime } from "./date-time.ts";
 import type { AttributeValue, ByteRange } from "./media-playlist.ts";
 import type { Resolution } from "./multivariant-playlist.ts";
 import type { Variables } from "./variables.ts";

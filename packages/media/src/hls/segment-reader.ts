@@ -1,7 +1,8 @@
 /** Reads the tags of Media Segments (RFC 8216bis §4.4.4): what applies to one, and what applies until told otherwise. */
+
+import { parseDateTime } from "../date-time.ts";
 import { DocumentError } from "../document-error.ts";
 import { AttributeList, readByteRange, readDecimal, readInteger, show } from "./attribute-list.ts";
-import { parseDateTime } from "./date-time.ts";
 import type { ByteRange, InitSection, Key, OpenSegment, Part, Segment } from "./media-playlist.ts";
 import { readKey } from "./parse-common.ts";
 import type { Variables } from "./variables.ts";

@@ -1,5 +1,5 @@
 /** Dates of playlists and MPDs: ISO 8601 with an optional fraction and time zone. */
-import { DocumentError } from "../document-error.ts";
+import { DocumentError } from "./document-error.ts";
 
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,12}))?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
