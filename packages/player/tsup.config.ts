@@ -1,10 +1,35 @@
-import { defineConfig } from "tsup";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Options } from "tsup";
 
-export default defineConfig({
-  entry: ["src/index.ts"],
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** For bundlers: the engines and media-chrome stay imports of the packages that hold them. */
+const library: Options = {
+  entry: [path("src/index.ts")],
+  outDir: path("dist"),
   format: "esm",
   target: "es2023",
   dts: true,
   clean: true,
   sourcemap: true,
-});
+  splitting: true,
+};
+
+/**
+ * For `<script type="module" src="…/ami-player.js">`: everything inside, engines and controls as chunks beside the entry. Exported
+ * for the browser tests, which build it to a folder of their own.
+ */
+export const embed: Options = {
+  entry: { "ami-player": path("src/index.ts") },
+  outDir: path("dist/embed"),
+  tsconfig: path("tsconfig.json"),
+  format: "esm",
+  platform: "browser",
+  target: "es2023",
+  noExternal: [/./],
+  splitting: true,
+  minify: true,
+  dts: false,
+};
+
+export default defineConfig([library, embed]);

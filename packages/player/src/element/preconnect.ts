@@ -1,0 +1,15 @@
+/** Opens a connection to an edge while the engine's script is still on its way. */
+
+/** Adds one `<link rel="preconnect">` per foreign origin to the document. */
+export function preconnect(url: string): void {
+  if (!URL.canParse(url)) return;
+  const { origin, protocol } = new URL(url);
+  if (!protocol.startsWith("http") || origin === location.origin) return;
+  const selector = `link[rel="preconnect"][href="${CSS.escape(origin)}"]`;
+  if (document.head.querySelector(selector) !== null) return;
+  const link = document.createElement("link");
+  link.rel = "preconnect";
+  link.crossOrigin = "anonymous";
+  link.href = origin;
+  document.head.append(link);
+}

@@ -1,0 +1,233 @@
+/** DASH by dash.js, in its low-latency mode where the manifest allows it. */
+
+import {
+  type ErrorEvent,
+  type FragmentLoadingCompletedEvent,
+  MediaPlayer,
+  type MediaPlayerClass,
+  type MediaPlayerSettingClass,
+  type Representation,
+} from "dashjs";
+import { MAX_LIVE_RATE } from "../recovery/live-sync.ts";
+import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
+
+/** Seconds kept behind the play position. */
+const BACK_BUFFER = 30;
+
+export function createDashEngine(options: EngineOptions): Engine {
+  return new DashEngine(options);
+}
+
+class DashEngine implements Engine {
+  readonly name = "dash";
+  readonly steersRate = true;
+  readonly #player: MediaPlayerClass;
+  readonly #options: EngineOptions;
+  #video: HTMLVideoElement | null = null;
+  #levels: readonly Level[] = [];
+  #pinned = -1;
+  #failed = false;
+  #ready = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#player = MediaPlayer().create();
+    this.#player.updateSettings(settings(options));
+  }
+
+  attach(video: HTMLVideoElement): void {
+    this.#video = video;
+    this.#player.initialize(video, undefined, false);
+    // Without UTCTiming in the manifest dash.js would ask a clock of a third party.
+    this.#player.clearDefaultUTCTimingSources();
+    this.#listen();
+  }
+
+  load(url: string, start: StartPosition): void {
+    if (start.at === "time") this.#player.attachSource(url, start.time);
+    else if (start.at === "behind-live") {
+      this.#player.on("streamInitialized", () => this.#lookBack(start.distance), this);
+      this.#player.attachSource(url);
+    } else this.#player.attachSource(url);
+  }
+
+  get levels(): readonly Level[] {
+    return this.#levels;
+  }
+
+  get currentLevel(): number {
+    const current = this.#current();
+    return current === null ? -1 : this.#representations().findIndex(({ id }) => id === current.id);
+  }
+
+  get level(): number {
+    return this.#pinned;
+  }
+
+  set level(index: number) {
+    this.#pinned = index;
+    this.#player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: index < 0 } } } });
+    if (index >= 0) this.#player.setRepresentationForTypeByIndex("video", index);
+  }
+
+  get live(): boolean {
+    return this.#ready && this.#player.isDynamic();
+  }
+
+  get livePosition(): number | null {
+    const { latency, targetLatency } = this.stats;
+    if (latency === null || targetLatency === null || this.#video === null) return null;
+    return this.#video.currentTime + latency - targetLatency;
+  }
+
+  /** dash.js has no way to restart its media source but to attach the source again. */
+  recoverMediaError(_swapCodec: boolean): void {
+    this.#failed = false;
+    const video = this.#video;
+    const url = this.#player.getSource();
+    if (video === null || url === null) return;
+    if (this.live) this.#player.attachSource(url);
+    else this.#player.attachSource(url, video.currentTime);
+  }
+
+  get stats(): EngineStats {
+    const player = this.#player;
+    const latency = this.live ? finite(player.getCurrentLiveLatency()) : null;
+    const bandwidth = this.#ready ? finite(player.getAverageThroughput("video")) : null;
+    const utc = this.#ready ? finite(player.timeAsUTC()) : null;
+    const current = this.#current();
+    return {
+      latency,
+      targetLatency: this.live ? finite(player.getTargetLiveDelay()) : null,
+      playingDate: this.live && utc !== null && utc > 0 ? utc * 1000 : null,
+      bitrate: current === null ? null : current.bandwidth,
+      bandwidth: bandwidth === null ? null : bandwidth * 1000,
+    };
+  }
+
+  destroy(): void {
+    this.#failed = true;
+    this.#ready = false;
+    this.#player.destroy();
+    this.#video?.removeAttribute("src");
+    this.#video = null;
+  }
+
+  #lookBack(distance: number): void {
+    const live = this.livePosition;
+    if (live !== null && this.#video !== null) this.#video.currentTime = Math.max(0, live - distance);
+  }
+
+  #listen(): void {
+    const player = this.#player;
+    const { host } = this.#options;
+    player.on("streamInitialized", () => {
+      this.#ready = true;
+      this.#levels = this.#representations().map(describe);
+      host.onLevels(this.#levels);
+    });
+    player.on("qualityChangeRendered", (event) => {
+      if (event.mediaType === "video") host.onLevelChange(this.currentLevel);
+    });
+    player.on("fragmentLoadingCompleted", (event) => this.#account(event));
+    player.on("dynamicToStatic", () => host.onStreamEnd());
+    player.on("error", (event) => this.#onError(event));
+  }
+
+  #representations(): Representation[] {
+    return this.#ready ? (this.#player.getRepresentationsByType("video") ?? []) : [];
+  }
+
+  #current(): Representation | null {
+    return this.#ready ? this.#player.getCurrentRepresentationForType("video") : null;
+  }
+
+  #account({ request, response }: FragmentLoadingCompletedEvent): void {
+    const bytes = request.bytesLoaded || response?.byteLength || 0;
+    if (bytes > 0 && request.url) this.#options.host.onBytes(originOf(request.url), bytes);
+  }
+
+  #onError(event: ErrorEvent): void {
+    if (this.#failed) return;
+    const failure = explain(event);
+    if (failure === null) return;
+    this.#failed = true;
+    this.#options.host.onFailure(failure);
+  }
+}
+
+function settings({ lowLatency, startLevel, impatient }: EngineOptions): MediaPlayerSettingClass {
+  const attempts = impatient ? 1 : 3;
+  return {
+    debug: { logLevel: 0 },
+    streaming: {
+      applyServiceDescription: lowLatency,
+      // Far below the default of a second: the player hears of new segments when they are there.
+      scheduling: { lowLatencyTimeout: 0 },
+      delay: { useSuggestedPresentationDelay: true },
+      liveCatchup: {
+        enabled: lowLatency,
+        maxDrift: 4,
+        playbackRate: { min: -0.1, max: MAX_LIVE_RATE - 1 },
+      },
+      buffer: {
+        fastSwitchEnabled: true,
+        bufferToKeep: BACK_BUFFER,
+        bufferTimeDefault: 12,
+        bufferTimeAtTopQuality: 20,
+        mediaSourceDurationInfinity: true,
+        lowLatencyStallThreshold: 0.1,
+      },
+      gaps: { jumpGaps: true, jumpLargeGaps: true },
+      // A remembered bitrate of another session says nothing about this edge.
+      lastBitrateCachingInfo: { enabled: false },
+      lastMediaSettingsCachingInfo: { enabled: false },
+      text: { defaultEnabled: false },
+      manifestRequestTimeout: 8000,
+      fragmentRequestTimeout: 15_000,
+      retryAttempts: { MPD: attempts, MediaSegment: attempts, InitializationSegment: attempts },
+      retryIntervals: { MPD: 300, MediaSegment: 500, InitializationSegment: 300 },
+      abr: startLevel === 0 ? { initialBitrate: { video: 1 } } : {},
+    },
+    errors: { recoverAttempts: { mediaErrorDecode: 0 } },
+  };
+}
+
+function describe(representation: Representation, index: number): Level {
+  const { width, height, bandwidth, codecs } = representation;
+  return { index, width, height, bitrate: bandwidth, codecs: codecs ?? "" };
+}
+
+/** dash.js numbers its errors; https://cdn.dashjs.org/latest/jsdoc/Errors.html lists them. Null = it copes by itself. */
+function explain(event: ErrorEvent): EngineFailure | null {
+  const error = event.error;
+  if (typeof error === "string") {
+    return { kind: error === "capability" || error === "mediasource" ? "unsupported" : "network", message: error };
+  }
+  const code = Number(error.code);
+  const message = error.message ?? `dash.js error ${code}`;
+  const status = statusOf(error.data);
+  const rest = { message, cause: error, ...(status === undefined ? {} : { status }) };
+  // The media element's own errors, an append that failed, and a source the media source does not take.
+  if (code <= 5 || code === 20) return { kind: "media", ...rest };
+  if (code === 23 || code === 24 || code === 35) return { kind: "unsupported", ...rest };
+  // Clock synchronisation, XLink, events and captions fail without harm; a fragment's failure is announced again as 27 or 28.
+  const isFatal = [10, 11, 15, 25, 26, 27, 28, 31, 32].includes(code);
+  if (!isFatal) return null;
+  return { kind: status === 404 || status === 410 ? "absent" : "network", ...rest };
+}
+
+function statusOf(data: unknown): number | undefined {
+  if (typeof data !== "object" || data === null || !("response" in data)) return undefined;
+  const { response } = data;
+  if (typeof response !== "object" || response === null || !("status" in response)) return undefined;
+  return typeof response.status === "number" && response.status > 0 ? response.status : undefined;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
+}
