@@ -1,7 +1,8 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts"],
+  // The libav backend starts the second one as a process of its own.
+  entry: { index: "src/index.ts", "libav-worker": "src/encoder/libav/worker.ts" },
   format: "esm",
   target: "es2023",
   dts: true,

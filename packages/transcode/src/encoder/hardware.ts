@@ -1,4 +1,70 @@
 /** Which hardware encoder works on this machine: found by encoding a few frames, not by trusting a list. */
 
+import { TranscodeError } from "../errors.ts";
+import type { VideoCodec } from "../ladder/rung.ts";
+import type { EncoderBackend, EncoderOptions, Logger } from "./encoding.ts";
+import type { Backend } from "./job.ts";
+
 /** Families of hardware encoders, as FFmpeg names them. */
 export type HardwareEncoder = "nvenc" | "qsv" | "amf" | "vaapi" | "videotoolbox";
+
+/** In order of preference: what encodes best with least delay first, the generic interface last. */
+const families: Record<string, readonly HardwareEncoder[]> = {
+  linux: ["nvenc", "qsv", "amf", "vaapi"],
+  win32: ["nvenc", "qsv", "amf"],
+  darwin: ["videotoolbox"],
+};
+
+/** What was found, for the life of this process: a machine does not grow a GPU. */
+const found = new Map<string, Promise<HardwareEncoder | null>>();
+
+/**
+ * Finds the first hardware that encodes all these codecs, or null for software.
+ *
+ * @throws {TranscodeError} `INVALID_OPTION` when one was insisted on and does not work, with the reason.
+ */
+export async function chooseHardware(
+  backend: Backend,
+  backendName: EncoderBackend,
+  codecs: ReadonlySet<VideoCodec>,
+  wanted: NonNullable<EncoderOptions["hardware"]>,
+  logger: Logger,
+  platform: string = process.platform,
+): Promise<HardwareEncoder | null> {
+  if (wanted === "off") return null;
+  if (wanted !== "auto") {
+    for (const codec of codecs) {
+      const reason = await backend.probe(codec, wanted);
+      if (reason !== null)
+        throw new TranscodeError("INVALID_OPTION", `hardware "${wanted}" does not encode ${codec} here: ${reason}`);
+    }
+    return wanted;
+  }
+  const key = `${backendName} ${platform} ${[...codecs].sort().join(" ")}`;
+  let search = found.get(key);
+  if (search === undefined) {
+    search = findHardware(backend, codecs, logger, platform);
+    found.set(key, search);
+  }
+  return search;
+}
+
+async function findHardware(
+  backend: Backend,
+  codecs: ReadonlySet<VideoCodec>,
+  logger: Logger,
+  platform: string,
+): Promise<HardwareEncoder | null> {
+  const reasons: Record<string, string> = {};
+  for (const family of families[platform] ?? []) {
+    let reason: string | null = null;
+    for (const codec of codecs) reason ??= await backend.probe(codec, family);
+    if (reason === null) {
+      logger.info({ hardware: family }, "hardware encoder found");
+      return family;
+    }
+    reasons[family] = reason;
+  }
+  logger.warn({ tried: reasons }, "no hardware encoder works here: video is encoded in software");
+  return null;
+}

@@ -6,13 +6,16 @@ import type { HardwareEncoder } from "./hardware.ts";
 
 /** One encoded stream that comes out of a process. Its place in {@link EncoderJob.outputs} is its number. */
 export type JobOutput =
-  | { readonly kind: "video"; readonly trackId: number; readonly settings: VideoSettings }
-  | { readonly kind: "audio"; readonly trackId: number; readonly settings: AudioSettings };
+  | { readonly kind: "video"; readonly settings: VideoSettings }
+  | { readonly kind: "audio"; readonly settings: AudioSettings };
 
-/** A process's task: it lasts as long as the configuration of the tracks. */
+/**
+ * A process's task: one source track, decoded once, and all that is encoded from it. It lasts as long as the track's configuration.
+ *
+ * Audio and video have processes of their own, so that neither waits for the other nor falls with it.
+ */
 export interface EncoderJob {
-  /** The source tracks that outputs are made from, at most one of each kind. */
-  readonly tracks: readonly Track[];
+  readonly track: Track;
   readonly outputs: readonly JobOutput[];
   readonly hardware: HardwareEncoder | null;
   readonly preset: string;
@@ -60,12 +63,8 @@ export interface EncoderProcess {
 
 /** A way to run encoders. */
 export interface Backend {
-  /** Splits outputs over processes: each inner list is one process. */
-  divide(outputs: readonly JobOutput[]): JobOutput[][];
   /** Starts a process. Throws only for mistakes of ours: a process that cannot run ends with an exit. */
   start(job: EncoderJob, events: ProcessEvents): EncoderProcess;
-  /** Names the video encoder that a job will use, e.g. `libx264`. */
-  videoEncoderName(codec: VideoSettings["codec"], hardware: HardwareEncoder | null): string;
-  /** Hardware that encodes a few frames successfully here, in order of preference. */
-  probeHardware(codec: VideoSettings["codec"]): Promise<HardwareEncoder | null>;
+  /** Whether an encoder encodes a few frames here. Resolves to why not, or null when it does. */
+  probe(codec: VideoSettings["codec"], hardware: HardwareEncoder): Promise<string | null>;
 }

@@ -29,7 +29,7 @@ export interface Message {
   readonly body: Uint8Array;
 }
 
-/** A packet on its way; `stream` numbers a job's tracks on the way in, its outputs on the way out. */
+/** A packet on its way; `stream` is 0 on the way in, and numbers a job's outputs on the way out. */
 export interface PacketMessage {
   readonly stream: number;
   readonly keyframe: boolean;
@@ -50,12 +50,12 @@ export function writeJson(type: number, value: unknown): Uint8Array {
 }
 
 /** What goes before the data of a packet, which is sent as it is. */
-export function writePacketHeader(packet: PacketMessage): Uint8Array {
+export function writePacketHeader(packet: Omit<PacketMessage, "stream">, stream: number): Uint8Array {
   const bytes = new Uint8Array(lengthSize + typeSize + packetHeaderSize);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, typeSize + packetHeaderSize + packet.data.length);
   bytes[4] = messageType.packet;
-  bytes[5] = packet.stream;
+  bytes[5] = stream;
   bytes[6] = packet.keyframe ? keyframeFlag : 0;
   view.setFloat64(7, packet.dts);
   view.setFloat64(15, packet.pts);

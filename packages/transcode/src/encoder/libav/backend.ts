@@ -1,0 +1,9 @@
+/** The backend that brings its own FFmpeg: node-av, in a Node process of its own. */
+
+import type { Backend } from "../job.ts";
+import { startLibavProcess } from "./process.ts";
+
+export const libavBackend: Backend = {
+  start: startLibavProcess,
+  probe: async () => "not tried",
+};

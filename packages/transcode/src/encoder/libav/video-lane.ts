@@ -1,0 +1,244 @@
+/** One encoded picture stream: scale, then encode. Lanes of a job work side by side. Runs in the encoder process. */
+
+import {
+  AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_PICTURE_TYPE_I,
+  AV_PICTURE_TYPE_NONE,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+} from "node-av/constants";
+import {
+  avGetHardwareDeviceTypeFromName,
+  avGetPixFmtFromName,
+  Codec,
+  CodecContext,
+  Filter,
+  type FilterContext,
+  FilterGraph,
+  Frame,
+  HardwareDeviceContext,
+  Packet,
+  Rational,
+} from "node-av/lib";
+import type { VideoSettings } from "../../ladder/rung.ts";
+import { type CodecOptions, frameStep, scaleFilter } from "../codec-options.ts";
+import { describe } from "./decoder.ts";
+import { setOptions } from "./options.ts";
+
+/** Frames that wait in a lane, besides the one it works on: bounds memory, and lets the next frame be decoded meanwhile. */
+const maxWaiting = 1;
+
+/** What a lane is told about its source and rung. */
+export interface VideoLaneOptions {
+  readonly settings: VideoSettings;
+  readonly codec: CodecOptions;
+  /** Ticks per second of frames in and packets out. */
+  readonly timescale: number;
+  /** Nominal, where known. */
+  readonly sourceFrameRate: number | undefined;
+  /** The packet is only valid during the call. */
+  readonly onPacket: (packet: Packet, encoder: CodecContext) => Promise<void>;
+}
+
+/** Scales and encodes. */
+export class VideoLane {
+  readonly #options: VideoLaneOptions;
+  readonly #step: number;
+  readonly #packet = new Packet();
+  #scaler: Scaler | undefined;
+  #encoder: CodecContext | undefined;
+  /** Counts frames since the last keyframe, so that those which are left out are the same in each group of pictures. */
+  #phase = 0;
+  #started = false;
+  #tail: Promise<void> = Promise.resolve();
+  readonly #waiting: Promise<void>[] = [];
+
+  constructor(options: VideoLaneOptions) {
+    this.#options = options;
+    this.#step = frameStep(options.sourceFrameRate, options.settings.frameRate);
+    this.#packet.alloc();
+  }
+
+  /** Takes a reference of the frame. Resolves when there is room for the next; rejects once encoding has failed. */
+  async push(frame: Frame, keyframe: boolean): Promise<void> {
+    // A rendition starts with a keyframe: pictures that a decoder gives before it lean on what nobody has.
+    if (!this.#started && !keyframe) return;
+    this.#started = true;
+    this.#phase = keyframe ? 0 : this.#phase + 1;
+    if (this.#phase % this.#step !== 0) return;
+    const own = frame.clone();
+    if (own === null) throw new Error("out of memory: no reference to a frame");
+    const done = this.#tail.then(() => this.#encode(own, keyframe));
+    this.#tail = done;
+    this.#waiting.push(done);
+    if (this.#waiting.length > maxWaiting) await this.#waiting.shift();
+  }
+
+  /** Gives what is left, and ends. */
+  async flush(): Promise<void> {
+    await this.#tail;
+    if (this.#encoder !== undefined) await this.#give(await this.#encoder.sendFrame(null));
+  }
+
+  close(): void {
+    this.#scaler?.close();
+    this.#encoder?.freeContext();
+    this.#packet.free();
+  }
+
+  async #encode(source: Frame, keyframe: boolean): Promise<void> {
+    const frame = await this.#scale(source);
+    try {
+      frame.pictType = keyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+      frame.keyFrame = keyframe ? 1 : 0;
+      this.#encoder ??= this.#open(frame);
+      await this.#give(await this.#encoder.sendFrame(frame));
+    } finally {
+      frame.free();
+    }
+  }
+
+  async #scale(source: Frame): Promise<Frame> {
+    if (this.#scaler?.fits(source) !== true) {
+      this.#scaler?.close();
+      this.#scaler = new Scaler(source, this.#options);
+    }
+    return this.#scaler.scale(source);
+  }
+
+  #open(frame: Frame): CodecContext {
+    const { settings, codec: wanted, timescale } = this.#options;
+    const codec = Codec.findEncoderByName(wanted.encoder as never);
+    if (codec === null) throw new Error(`this build of node-av has no encoder ${wanted.encoder}`);
+    const encoder = new CodecContext();
+    encoder.allocContext3(codec);
+    encoder.width = frame.width;
+    encoder.height = frame.height;
+    encoder.pixelFormat = frame.format as CodecContext["pixelFormat"];
+    encoder.timeBase = new Rational(1, timescale);
+    encoder.framerate = toRational(settings.frameRate);
+    encoder.sampleAspectRatio = frame.sampleAspectRatio;
+    encoder.colorRange = frame.colorRange;
+    encoder.colorPrimaries = frame.colorPrimaries;
+    encoder.colorTrc = frame.colorTrc;
+    encoder.colorSpace = frame.colorSpace;
+    encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
+    if (frame.hwFramesCtx !== null) encoder.hwFramesCtx = frame.hwFramesCtx;
+    setOptions(encoder, wanted.options);
+    const result = encoder.open2Sync(codec);
+    if (result < 0) throw new Error(`${wanted.encoder} does not open: ${describe(result)}`);
+    return encoder;
+  }
+
+  async #give(sent: number): Promise<void> {
+    if (sent < 0 && sent !== AVERROR_EOF) throw new Error(`encoding failed: ${describe(sent)}`);
+    const encoder = this.#encoder!;
+    for (;;) {
+      const received = encoder.receivePacketSync(this.#packet);
+      if (received === AVERROR_EAGAIN || received === AVERROR_EOF) return;
+      if (received < 0) throw new Error(`encoding failed: ${describe(received)}`);
+      await this.#options.onPacket(this.#packet, encoder);
+      this.#packet.unref();
+    }
+  }
+}
+
+/** A filter graph for frames of one size and format. */
+class Scaler {
+  readonly #width: number;
+  readonly #height: number;
+  readonly #format: Frame["format"];
+  readonly #graph: FilterGraph | null;
+  readonly #source: FilterContext | undefined;
+  readonly #sink: FilterContext | undefined;
+  readonly #device: HardwareDeviceContext | undefined;
+
+  constructor(frame: Frame, { settings, codec, timescale }: VideoLaneOptions) {
+    this.#width = frame.width;
+    this.#height = frame.height;
+    this.#format = frame.format;
+    const filters = scaleFilter(frame, settings);
+    const onDevice = codec.format === "vaapi";
+    const format = onDevice ? "nv12" : codec.format;
+    if (frame.format !== avGetPixFmtFromName(format)) filters.push(`format=${format}`);
+    if (onDevice) filters.push("hwupload");
+    if (filters.length === 0) {
+      this.#graph = null;
+      return;
+    }
+    this.#graph = new FilterGraph();
+    this.#graph.alloc();
+    this.#graph.nbThreads = 1;
+    const { num, den } = frame.sampleAspectRatio;
+    const parameters = `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}:time_base=1/${timescale}:pixel_aspect=${num}/${Math.max(den, 1)}:colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
+    this.#source = create(this.#graph, "buffer", "in", parameters);
+    let last = this.#source;
+    if (onDevice) {
+      this.#device = new HardwareDeviceContext();
+      const result = this.#device.create(avGetHardwareDeviceTypeFromName("vaapi" as never), null);
+      if (result < 0) throw new Error(`no VAAPI device: ${describe(result)}`);
+    }
+    for (const [index, filter] of filters.entries()) {
+      const [name = "", args = ""] = split(filter);
+      const next = this.#graph.allocFilter(find(name), `f${index}`);
+      if (next === null) throw new Error(`filter ${filter} cannot be made`);
+      if (name === "hwupload") next.hwDeviceCtx = this.#device!;
+      check(next.initStr(args), filter);
+      check(last.link(0, next, 0), filter);
+      last = next;
+    }
+    this.#sink = create(this.#graph, "buffersink", "out", null);
+    check(last.link(0, this.#sink, 0), "buffersink");
+    check(this.#graph.configSync(), "filter graph");
+  }
+
+  fits(frame: Frame): boolean {
+    return frame.width === this.#width && frame.height === this.#height && frame.format === this.#format;
+  }
+
+  /** Takes the frame over, and gives another or the same. */
+  async scale(frame: Frame): Promise<Frame> {
+    if (this.#source === undefined || this.#sink === undefined) return frame;
+    const result = await this.#source.buffersrcAddFrame(frame);
+    frame.free();
+    check(result, "scale");
+    const scaled = new Frame();
+    scaled.alloc();
+    check(await this.#sink.buffersinkGetFrame(scaled), "scale");
+    return scaled;
+  }
+
+  close(): void {
+    this.#graph?.free();
+    this.#device?.free();
+  }
+}
+
+function split(filter: string): [string, string] {
+  const at = filter.indexOf("=");
+  return at < 0 ? [filter, ""] : [filter.slice(0, at), filter.slice(at + 1)];
+}
+
+function find(name: string): Filter {
+  const filter = Filter.getByName(name);
+  if (filter === null) throw new Error(`this build of node-av has no filter ${name}`);
+  return filter;
+}
+
+function create(graph: FilterGraph, name: string, label: string, args: string | null): FilterContext {
+  const context = graph.createFilter(find(name), label, args);
+  if (context === null) throw new Error(`filter ${name} refused ${args}`);
+  return context;
+}
+
+function check(result: number, what: string): void {
+  if (result < 0) throw new Error(`${what}: ${describe(result)}`);
+}
+
+/** 29.97 is 30000/1001, as encoders and players expect it. */
+export function toRational(frameRate: number): Rational {
+  const ntsc = Math.round((frameRate * 1001) / 1000);
+  if (Math.abs((ntsc * 1000) / 1001 - frameRate) < 0.005 && !Number.isInteger(frameRate))
+    return new Rational(ntsc * 1000, 1001);
+  return Number.isInteger(frameRate) ? new Rational(frameRate, 1) : new Rational(Math.round(frameRate * 1000), 1000);
+}
