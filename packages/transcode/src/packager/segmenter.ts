@@ -40,6 +40,12 @@ export const DEFAULT_MAX_PENDING_BYTES = 8 * 1024 * 1024;
 /** A rendition whose keyframe comes this much after the boundary is cut there, so that its segment can be started from. */
 export const KEYFRAME_PATIENCE = 0.5;
 
+/**
+ * Seconds that a segment may exceed the target duration: EXTINF counts rounded (RFC 8216bis §4.4.3.1). Not 0.5, because audio segments are up to
+ * a frame longer than the reference's.
+ */
+const ROUNDED_OFF = 0.4;
+
 /** Counters since the start. */
 export interface SegmenterStats {
   readonly packets: number;
@@ -208,7 +214,7 @@ export class Segmenter {
     const last = this.#boundaries.at(-1);
     if (last !== undefined) {
       for (const rendition of this.#order) this.#miss(rendition, this.#nextNumber, events, end);
-      this.#targetDuration ??= Math.max(Math.ceil(this.#segmentDuration), Math.round(end - last.time));
+      this.#targetDuration ??= targetFor(end - last.time, this.#segmentDuration);
       this.#endOfLastSession = this.#wallClock(end);
       this.#discontinuityDue = true;
     }
@@ -268,14 +274,15 @@ export class Segmenter {
     const limit = this.#longestSegment();
     if (packet.keyframe) {
       const renewed = rendition.waiting;
-      const lastChance = elapsed >= this.#segmentDuration / 2 && elapsed + rendition.keyframeInterval > limit;
+      const lastChance =
+        elapsed >= this.#segmentDuration / 2 && elapsed + rendition.keyframeInterval > limit + tolerance;
       const early = this.#targetDuration !== undefined && lastChance;
       if (elapsed >= this.#segmentDuration - tolerance || (renewed && elapsed > 0) || early) {
         this.#cut(time, true, packet, now);
         return;
       }
     }
-    if (!rendition.waiting && elapsed + packet.duration / packet.track.timescale > limit) {
+    if (!rendition.waiting && elapsed + packet.duration / packet.track.timescale > limit + tolerance) {
       this.#counters.splitGroups++;
       this.#cut(time, packet.keyframe, packet, now);
     }
@@ -364,8 +371,7 @@ export class Segmenter {
   }
 
   #longestSegment(): number {
-    // 0.4 and not 0.5: audio segments are up to a frame longer or shorter than the reference's, and EXTINF is rounded.
-    return this.#targetDuration === undefined ? DEFAULT_MAX_SEGMENT_DURATION : this.#targetDuration + 0.4;
+    return this.#targetDuration === undefined ? DEFAULT_MAX_SEGMENT_DURATION : this.#targetDuration + ROUNDED_OFF;
   }
 
   #begin(time: number, packet: Packet, now: number): void {
@@ -376,7 +382,7 @@ export class Segmenter {
 
   #cut(time: number, keyframe: boolean, packet: Packet, now: number): void {
     const last = this.#boundaries.at(-1)!;
-    this.#targetDuration ??= Math.max(Math.ceil(this.#segmentDuration), Math.round(time - last.time + 0.05));
+    this.#targetDuration ??= targetFor(time - last.time, this.#segmentDuration);
     if (Number.isFinite(this.#lateness) && Math.abs(this.#lateness) > this.#maxDrift * 1000) {
       const wall = Math.max(packet.receivedAt ?? now, last.programDateTime);
       this.#anchorTime = time;
@@ -520,6 +526,11 @@ export class Segmenter {
     else this.#cut(time, true, packet, now);
     return true;
   }
+}
+
+/** The whole seconds that allow a first segment of this length, and others like it. */
+function targetFor(duration: number, segmentDuration: number): number {
+  return Math.max(Math.ceil(segmentDuration), Math.ceil(duration - ROUNDED_OFF - 0.005));
 }
 
 function positive(value: number, name: string): number {
