@@ -1,0 +1,38 @@
+/**
+ * Takes live streams in by RTMP, and sends them on: a server whose publications are tracks and packets, and a client that publishes and plays.
+ *
+ * @module
+ */
+
+// Server
+export type { Authorize, AuthorizeDecision, AuthorizeRequest } from "./rtmp/authorize.ts";
+export type { StreamRequest } from "./rtmp/command/stream-request.ts";
+export {
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
+  DEFAULT_PUBLICATION_BYTES,
+  DEFAULT_WRITE_BUFFER_BYTES,
+  type RtmpLimits,
+  type RtmpTimeouts,
+} from "./rtmp/limits.ts";
+export {
+  createRtmpServer,
+  DEFAULT_RTMP_PORT,
+  type RtmpServer,
+  type RtmpServerOptions,
+  type RtmpServerStats,
+  type SecondPublisherPolicy,
+} from "./rtmp/server.ts";
+
+// Publications
+export type {
+  Publication,
+  PublicationEnd,
+  PublicationEndReason,
+  PublicationStats,
+} from "./publication/publication.ts";
+export type { RepairKind, Repairs } from "./publication/repairs.ts";
+
+// Errors and logs
+export { IngestError, type IngestErrorCode } from "./errors.ts";
+export type { Logger } from "./logger.ts";

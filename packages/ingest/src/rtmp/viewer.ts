@@ -1,0 +1,81 @@
+/** One RTMP player of a publication: packets in, chunks out, at the pace of its socket. */
+
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { MediaError, type Packet, type PacketSource, type Track } from "@ami-streams/media";
+import { IngestError } from "../errors.ts";
+import { DEFAULT_OUTPUT_CHUNK_SIZE, writeChunks } from "./chunk/chunk-writer.ts";
+import { messageTimestamp, messageTypeOf, writeConfig, writeFrame, writeMetadata } from "./flv/tag-writer.ts";
+import { MessageType, type RtmpMessage } from "./message/message.ts";
+import { chunkStreamOf } from "./session/wire.ts";
+
+/** Chunks of packets for message stream 1, made once for all viewers: none depends on what was sent before. */
+const shared = new WeakMap<Packet, Uint8Array>();
+
+/** The message stream that nearly all players use. */
+const SHARED_STREAM = 1;
+
+/** Writes a source to a socket until either ends. */
+export class Viewer {
+  readonly #output: Writable;
+  readonly #streamId: number;
+  readonly #source: PacketSource;
+  readonly #stopping = new AbortController();
+  readonly #configured = new Map<number, Track>();
+
+  constructor(output: Writable, streamId: number, source: PacketSource) {
+    this.#output = output;
+    this.#streamId = streamId;
+    this.#source = source;
+  }
+
+  /** Ends {@link run} soon. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Returns why the viewer must go, or undefined when the source has ended. Never rejects. */
+  async run(): Promise<IngestError | undefined> {
+    const { signal } = this.#stopping;
+    try {
+      await this.#write(this.#message(MessageType.DataAmf0, 0, writeMetadata(this.#source.tracks)));
+      for await (const packet of this.#source.packets({ signal })) {
+        if (this.#configured.get(packet.track.id) !== packet.track) await this.#configure(packet);
+        await this.#write(this.#chunks(packet));
+        if (signal.aborted) return undefined;
+      }
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (error instanceof MediaError && error.code === "READER_TOO_SLOW") {
+        return new IngestError("SLOW_PEER", "the viewer reads more slowly than the stream runs", { cause: error });
+      }
+      return error instanceof IngestError ? error : new IngestError("CONNECTION_LOST", String(error), { cause: error });
+    }
+  }
+
+  async #configure(packet: Packet): Promise<void> {
+    const { track } = packet;
+    this.#configured.set(track.id, track);
+    const config = writeConfig(track);
+    if (config !== undefined) await this.#write(this.#message(messageTypeOf(track), messageTimestamp(packet), config));
+  }
+
+  #chunks(packet: Packet): Uint8Array {
+    const cached = this.#streamId === SHARED_STREAM ? shared.get(packet) : undefined;
+    if (cached !== undefined) return cached;
+    const bytes = this.#message(messageTypeOf(packet.track), messageTimestamp(packet), writeFrame(packet));
+    if (this.#streamId === SHARED_STREAM) shared.set(packet, bytes);
+    return bytes;
+  }
+
+  #message(typeId: number, timestamp: number, payload: Uint8Array): Uint8Array {
+    const message: RtmpMessage = { typeId, streamId: this.#streamId, timestamp, payload };
+    return writeChunks(message, chunkStreamOf(message), DEFAULT_OUTPUT_CHUNK_SIZE);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    if (this.#output.destroyed || this.#stopping.signal.aborted) return;
+    if (!this.#output.write(bytes)) await once(this.#output, "drain", { signal: this.#stopping.signal });
+  }
+}
