@@ -10,6 +10,8 @@ export interface SampleEntry {
   readonly codec: "h264" | "hevc" | "av1" | "aac" | "mp3" | "opus" | undefined;
   /** Four-character code. */
   readonly format: string;
+  /** Of `esds`, or undefined without. */
+  readonly objectType?: number;
   readonly config: Uint8Array;
   /** Pixels; 0 for audio. */
   readonly width: number;
@@ -94,7 +96,7 @@ export function readAudioSampleEntry(format: string, body: Uint8Array, tableVers
     return { ...entry, codec: "opus", config: opus, bitrate };
   }
   if (elementary === undefined) throw new MediaError("MALFORMED", 'sample entry "mp4a" has no "esds"');
-  return { ...entry, codec: elementary.codec, config: elementary.config, bitrate: bitrate ?? elementary.bitrate };
+  return { ...entry, ...elementary, bitrate: bitrate ?? elementary.bitrate };
 }
 
 /** QuickTime wraps `esds` in `wave` (QuickTime File Format, "siDecompressionParam"). */
@@ -105,6 +107,7 @@ function readWave(body: Uint8Array): ElementaryStream | undefined {
 
 interface ElementaryStream {
   readonly codec: "aac" | "mp3" | undefined;
+  readonly objectType: number;
   readonly config: Uint8Array;
   readonly bitrate: number | undefined;
 }
@@ -127,7 +130,8 @@ function readElementaryStream(body: Uint8Array): ElementaryStream {
   const highest = decoder.u32();
   const bitrate = decoder.u32() || highest;
   const config = descriptor(decoder, 0x05)?.rest() ?? NONE;
-  return { codec: codecOfObjectType(objectType, config), config, bitrate: bitrate === 0 ? undefined : bitrate };
+  const codec = codecOfObjectType(objectType, config);
+  return { codec, objectType, config, bitrate: bitrate === 0 ? undefined : bitrate };
 }
 
 /** Object types as registered at mp4ra.org: MPEG-4 audio, MPEG-2 AAC, MPEG-2 and MPEG-1 layer 1 to 3. */

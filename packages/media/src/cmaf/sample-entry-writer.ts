@@ -12,19 +12,28 @@ interface EntryKind {
   readonly format: SampleEntryFormat;
   readonly kind: "video" | "audio";
   /** Type of the box that holds `Track.config`, or the MPEG-4 object type for `esds`. */
-  readonly configuration: "avcC" | "hvcC" | "av1C" | "dOps" | typeof AAC_OBJECT | typeof MP3_OBJECT;
+  readonly configuration:
+    | "avcC"
+    | "hvcC"
+    | "av1C"
+    | "dOps"
+    | typeof AAC_OBJECT
+    | typeof MPEG1_OBJECT
+    | typeof MPEG2_OBJECT;
 }
 
 /** ISO 14496-1 §7.2.6.6.2, as registered at mp4ra.org. */
 const AAC_OBJECT = 0x40;
-const MP3_OBJECT = 0x6b;
+const MPEG2_OBJECT = 0x69;
+const MPEG1_OBJECT = 0x6b;
 const STREAM_TYPE_AUDIO = 0x05;
 
 const h264: EntryKind = { format: "avc1", kind: "video", configuration: "avcC" };
 const hevc: EntryKind = { format: "hvc1", kind: "video", configuration: "hvcC" };
 const av1: EntryKind = { format: "av01", kind: "video", configuration: "av1C" };
 const aac: EntryKind = { format: "mp4a", kind: "audio", configuration: AAC_OBJECT };
-const mp3: EntryKind = { format: "mp4a", kind: "audio", configuration: MP3_OBJECT };
+const mp3: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG1_OBJECT };
+const mp3OfLowRate: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG2_OBJECT };
 const opus: EntryKind = { format: "Opus", kind: "audio", configuration: "dOps" };
 
 /** @throws {MediaError} `UNSUPPORTED`; `INVALID_ARGUMENT` when the track's kind contradicts its codec. */
@@ -56,15 +65,17 @@ function entryKindOfCodec(codec: string): EntryKind | undefined {
     case "mp3":
       return mp3;
     case "mp4a":
-      // mp4a.40.34 is MP3 by its audio object type; players know it in files as object type 0x6b all the same.
-      return codec === "mp4a.6b" || codec === "mp4a.69" || codec === "mp4a.40.34"
-        ? mp3
-        : codec.startsWith("mp4a.40")
-          ? aac
-          : undefined;
+      return mpegAudio(codec);
     default:
       return undefined;
   }
+}
+
+function mpegAudio(codec: string): EntryKind | undefined {
+  // mp4a.40.34 is MP3 by its audio object type; players know it in files as object type 0x6b all the same.
+  if (codec === "mp4a.6b" || codec === "mp4a.40.34") return mp3;
+  if (codec === "mp4a.69") return mp3OfLowRate;
+  return codec.startsWith("mp4a.40.") ? aac : undefined;
 }
 
 /** The four-character code of the track's sample entry. */
