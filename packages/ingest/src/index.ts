@@ -4,6 +4,17 @@
  * @module
  */
 
+// Errors and logs
+export { IngestError, type IngestErrorCode } from "./errors.ts";
+export type { Logger } from "./logger.ts";
+// Publications
+export type {
+  Publication,
+  PublicationEnd,
+  PublicationEndReason,
+  PublicationStats,
+} from "./publication/publication.ts";
+export type { RepairKind, Repairs } from "./publication/repairs.ts";
 // Server
 export type { Authorize, AuthorizeDecision, AuthorizeRequest } from "./rtmp/authorize.ts";
 export type { StreamRequest } from "./rtmp/command/stream-request.ts";
@@ -23,16 +34,3 @@ export {
   type RtmpServerStats,
   type SecondPublisherPolicy,
 } from "./rtmp/server.ts";
-
-// Publications
-export type {
-  Publication,
-  PublicationEnd,
-  PublicationEndReason,
-  PublicationStats,
-} from "./publication/publication.ts";
-export type { RepairKind, Repairs } from "./publication/repairs.ts";
-
-// Errors and logs
-export { IngestError, type IngestErrorCode } from "./errors.ts";
-export type { Logger } from "./logger.ts";

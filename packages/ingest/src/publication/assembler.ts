@@ -135,14 +135,18 @@ export class PublicationAssembler {
     try {
       tags = message.typeId === MessageType.Video ? readVideoTags(message.payload) : readAudioTags(message.payload);
     } catch (error) {
-      return this.#malformed(error);
+      this.#malformed(error);
+      return;
     }
     for (const tag of tags) this.#tag(tag, message.timestamp, now, receivedAt);
   }
 
   #tag(tag: FlvTag, timestamp: number, now: number, receivedAt: number): void {
     if (tag.type !== "config" && tag.type !== "frame") return;
-    if (tag.codec === null) return this.#unknownCodec(tag);
+    if (tag.codec === null) {
+      this.#unknownCodec(tag);
+      return;
+    }
     const assembler = this.#assemblerOf(tag);
     if (assembler === undefined) return;
     if (tag.type === "config" || tag.codec === "mp3") this.#configure(assembler, tag);
@@ -150,7 +154,10 @@ export class PublicationAssembler {
   }
 
   #unknownCodec(tag: FlvTag): void {
-    if (tag.trackId !== 0) return this.#repair("unknownCodec", `${tag.kind} track ${tag.trackId} is ${tag.codecName}`);
+    if (tag.trackId !== 0) {
+      this.#repair("unknownCodec", `${tag.kind} track ${tag.trackId} is ${tag.codecName}`);
+      return;
+    }
     const known = tag.kind === "video" ? "H.264, HEVC or AV1" : "AAC, Opus or MP3";
     throw new IngestError("UNSUPPORTED_CODEC", `${tag.kind} codec ${tag.codecName} is not supported: send ${known}`);
   }
@@ -176,7 +183,10 @@ export class PublicationAssembler {
       const changed = assembler.configure(tag, this.#hint?.frameRate);
       if (changed && tag.kind === "video") this.#awaitingKeyframe.add(assembler.id);
     } catch (error) {
-      if (assembler.format !== undefined || tag.type === "frame") return this.#malformed(error);
+      if (assembler.format !== undefined || tag.type === "frame") {
+        this.#malformed(error);
+        return;
+      }
       throw new IngestError("INVALID_MEDIA", `the ${tag.codecName} configuration cannot be read: ${messageOf(error)}`, {
         cause: error,
       });
@@ -185,7 +195,10 @@ export class PublicationAssembler {
 
   #frame(assembler: TrackAssembler, tag: FlvTag, timestamp: number, now: number, receivedAt: number): void {
     const { format } = assembler;
-    if (format === undefined) return this.#repair("withoutConfig", `${tag.kind} before its configuration`);
+    if (format === undefined) {
+      this.#repair("withoutConfig", `${tag.kind} before its configuration`);
+      return;
+    }
     const { rebases } = this.#timeline;
     const time = this.#timeline.place(assembler.id, timestamp, now) + tag.nanoOffset / 1e6;
     if (this.#timeline.rebases !== rebases) this.#repair("rebased", `track ${assembler.id} at ${timestamp} ms`);
@@ -193,7 +206,8 @@ export class PublicationAssembler {
     try {
       samples = format.read(tag);
     } catch (error) {
-      return this.#malformed(error);
+      this.#malformed(error);
+      return;
     }
     let keyframe = true;
     if (tag.kind === "video") {
@@ -211,7 +225,10 @@ export class PublicationAssembler {
   }
 
   #place(frame: Frame, now: number): void {
-    if (this.#held === null) return this.#write(frame);
+    if (this.#held === null) {
+      this.#write(frame);
+      return;
+    }
     this.#heldSince ??= now;
     this.#held.push(frame);
     this.#heldBytes += frame.data.length;
@@ -244,7 +261,10 @@ export class PublicationAssembler {
 
   #write(frame: Frame): void {
     const { assembler, format, time } = frame;
-    if (!this.#tracks.has(assembler.id)) return this.#repair("lateTrack", `track ${assembler.id}`);
+    if (!this.#tracks.has(assembler.id)) {
+      this.#repair("lateTrack", `track ${assembler.id}`);
+      return;
+    }
     if (time < this.#origin) this.#repair("beforeOrigin", `track ${assembler.id}`);
     if (this.#tracks.get(assembler.id) !== format.track) {
       assembler.flush();
@@ -259,7 +279,8 @@ export class PublicationAssembler {
   }
 
   #malformed(error: unknown): void {
-    if (!(error instanceof MediaError) && !(error instanceof IngestError && error.code === "INVALID_MEDIA")) throw error;
+    if (!(error instanceof MediaError) && !(error instanceof IngestError && error.code === "INVALID_MEDIA"))
+      throw error;
     this.#repair("malformed", error.message);
   }
 

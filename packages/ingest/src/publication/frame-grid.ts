@@ -59,14 +59,20 @@ export class FrameGrid {
   /** Takes the next frame's timestamp, in ticks. */
   observe(ticks: number, previous: number): void {
     const steps = Math.round((ticks - previous) / this.period);
-    if (steps < 1) return this.restart(ticks);
+    if (steps < 1) {
+      this.restart(ticks);
+      return;
+    }
     this.#singles = Math.max(-MAX_SINGLES, Math.min(MAX_SINGLES, this.#singles + (steps === 1 ? 1 : -1)));
     // Steps are counted from where the frame before should have been, so that rounding does not add up.
     const index = this.#index + Math.max(1, Math.round((ticks - this.time) / this.period));
     const phase = ticks - this.#base - index * this.period;
     const low = phase - GRID_TOLERANCE;
     const high = phase + GRID_TOLERANCE;
-    if (low > this.#high + MAX_SLIP || high < this.#low - MAX_SLIP) return this.restart(ticks);
+    if (low > this.#high + MAX_SLIP || high < this.#low - MAX_SLIP) {
+      this.restart(ticks);
+      return;
+    }
     this.#index = index;
     if (low > this.#high || high < this.#low) {
       this.#low = low;

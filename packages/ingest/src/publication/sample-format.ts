@@ -107,7 +107,10 @@ function checked(sample: Uint8Array): Uint8Array {
   while (position < sample.length) {
     if (position + NAL_LENGTH_SIZE > sample.length) throw new MediaError("TRUNCATED", "a NAL unit's length is cut off");
     const length =
-      ((sample[position]! << 24) | (sample[position + 1]! << 16) | (sample[position + 2]! << 8) | sample[position + 3]!) >>>
+      ((sample[position]! << 24) |
+        (sample[position + 1]! << 16) |
+        (sample[position + 2]! << 8) |
+        sample[position + 3]!) >>>
       0;
     position += NAL_LENGTH_SIZE + length;
   }

@@ -3,8 +3,8 @@
 import type { Packet, Track } from "@ami-streams/media";
 import type { AudioTag, VideoTag } from "../rtmp/flv/tag.ts";
 import { AudioClock } from "./audio-clock.ts";
-import type { RepairKind } from "./repairs.ts";
 import { VIDEO_TIMESCALE } from "./frame-grid.ts";
+import type { RepairKind } from "./repairs.ts";
 import { createSampleFormat, type SampleFormat } from "./sample-format.ts";
 import { VideoClock } from "./video-clock.ts";
 
@@ -120,6 +120,14 @@ export class TrackAssembler {
   #emit(packet: Omit<Packet, "duration">, duration: number): void {
     this.#lastDuration = duration;
     const { track, dts, pts, keyframe, data, receivedAt } = packet;
-    this.#sink.packet({ track, dts, pts, duration, keyframe, data, ...(receivedAt === undefined ? {} : { receivedAt }) });
+    this.#sink.packet({
+      track,
+      dts,
+      pts,
+      duration,
+      keyframe,
+      data,
+      ...(receivedAt === undefined ? {} : { receivedAt }),
+    });
   }
 }

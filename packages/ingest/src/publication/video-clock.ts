@@ -32,6 +32,7 @@ export class VideoClock {
   #previous: number | undefined;
   #last = -1;
   #delay = 0;
+  #frames = 0;
   #nonMonotonic = 0;
   #negativeComposition = 0;
 
@@ -69,7 +70,8 @@ export class VideoClock {
     }
     const ticks = (decodeTime - this.#delay) * TICKS_PER_MS;
     const composition = (compositionTime + this.#delay) * TICKS_PER_MS;
-    const grid = this.#follow(ticks);
+    const sure = this.#follow(ticks);
+    const grid = sure ?? this.#presumed;
     const wanted = Math.round(grid?.time ?? ticks);
     const late = wanted <= this.#last;
     const dts = late ? this.#last + 1 : wanted;
@@ -78,13 +80,19 @@ export class VideoClock {
     this.#last = dts;
     // Where decoding had to be moved, presentation stays.
     const pts = Math.max(dts, wanted + Math.round(snapComposition(composition, grid)));
-    const duration = grid === undefined || late ? undefined : Math.round(grid.time + grid.period) - dts;
+    const duration = sure === undefined || late ? undefined : Math.round(sure.time + sure.period) - dts;
     return { dts, pts, duration };
+  }
+
+  /** Until anything speaks against it, the claimed rate holds from the first frame on. */
+  get #presumed(): FrameGrid | undefined {
+    return this.#current === undefined && this.#hinted?.score === this.#frames - 1 ? this.#hinted : undefined;
   }
 
   #follow(ticks: number): FrameGrid | undefined {
     const previous = this.#previous;
     this.#previous = ticks;
+    this.#frames += 1;
     if (previous === undefined) {
       for (const grid of this.#grids) grid.restart(ticks);
       return undefined;

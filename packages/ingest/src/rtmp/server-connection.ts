@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { IngestError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { type LivePublication, type PublicationEnd, type PublicationEndReason } from "../publication/publication.ts";
+import type { LivePublication, PublicationEnd, PublicationEndReason } from "../publication/publication.ts";
 import { type Authorize, askAuthorize } from "./authorize.ts";
 import type { StatusCode } from "./command/status.ts";
 import type { StreamRequest } from "./command/stream-request.ts";
@@ -31,6 +31,11 @@ export interface ConnectionHost {
   opened(connection: ServerConnection): void;
   /** Its socket is closed. */
   closed(connection: ServerConnection): void;
+}
+
+/** IP address of the peer; IPv4 as IPv4, whatever the listening socket is. */
+export function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 /** Milliseconds that a last status has to reach a peer before the socket is destroyed. */
@@ -63,7 +68,7 @@ export class ServerConnection {
   constructor(socket: Socket, host: ConnectionHost) {
     this.#socket = socket;
     this.#host = host;
-    this.address = socket.remoteAddress ?? "";
+    this.address = addressOf(socket);
     this.#startedAt = host.now();
     this.#lastReceived = this.#startedAt;
     this.#lastWritten = this.#startedAt;
@@ -144,7 +149,8 @@ export class ServerConnection {
     try {
       events = this.#session.receive(bytes);
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
+      return;
     }
     this.#handle(events);
     this.#flush();
@@ -261,7 +267,8 @@ export class ServerConnection {
     try {
       publication.poll(now);
     } catch (error) {
-      return this.#failPublication(active, error);
+      this.#failPublication(active, error);
+      return;
     }
     const { firstMedia } = this.#host.timeouts;
     if (!publication.started && now - acceptedAt > firstMedia) {
@@ -274,11 +281,15 @@ export class ServerConnection {
     const { idle } = this.#host.timeouts;
     if (this.#viewers.size > 0) {
       // A viewer has nothing to say, but must take what waits for it.
-      if (this.#socket.bytesWritten - this.#socket.writableLength !== this.#bytesWritten || this.#socket.writableLength === 0) {
+      if (
+        this.#socket.bytesWritten - this.#socket.writableLength !== this.#bytesWritten ||
+        this.#socket.writableLength === 0
+      ) {
         this.#bytesWritten = this.#socket.bytesWritten - this.#socket.writableLength;
         this.#lastWritten = now;
       }
-      if (now - this.#lastWritten > idle) this.#fail(new IngestError("SLOW_PEER", `the viewer took nothing for ${idle} ms`));
+      if (now - this.#lastWritten > idle)
+        this.#fail(new IngestError("SLOW_PEER", `the viewer took nothing for ${idle} ms`));
     } else if (now - this.#lastReceived > idle) {
       this.#fail(new IngestError("IDLE_TIMEOUT", `the peer sent nothing for ${idle} ms`));
     }
@@ -359,7 +370,8 @@ function statusOf(error: IngestError): StatusCode {
 }
 
 function refusalStatus(action: "publish" | "play", code: string): StatusCode {
-  if (action === "publish") return code === "UNAUTHORIZED" ? "NetStream.Publish.Unauthorized" : "NetStream.Publish.BadName";
+  if (action === "publish")
+    return code === "UNAUTHORIZED" ? "NetStream.Publish.Unauthorized" : "NetStream.Publish.BadName";
   if (code === "UNAUTHORIZED") return "NetStream.Play.Unauthorized";
   return code === "STREAM_NOT_FOUND" ? "NetStream.Play.StreamNotFound" : "NetStream.Play.Failed";
 }

@@ -9,8 +9,8 @@ import { LivePublication, type Publication } from "../publication/publication.ts
 import type { Authorize } from "./authorize.ts";
 import type { StreamRequest } from "./command/stream-request.ts";
 import { amfLimits, type RtmpLimits, type RtmpTimeouts, resolveLimits, resolveTimeouts } from "./limits.ts";
+import { addressOf, type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import { ServerMetrics } from "./server-metrics.ts";
-import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 
 /** The port of `rtmp://`. */
 export const DEFAULT_RTMP_PORT = 1935;
@@ -238,7 +238,7 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
   }
 
   #connected(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
+    const address = addressOf(socket);
     const halfOpen = this.#halfOpen.get(address) ?? 0;
     const full = this.#connections.size >= this.limits.connections;
     if (full || halfOpen >= this.limits.halfOpenPerAddress || this.#closing !== undefined) {

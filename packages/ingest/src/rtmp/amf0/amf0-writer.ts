@@ -22,19 +22,29 @@ class Amf0Writer {
   }
 
   write(value: AmfValue): void {
-    if (value === undefined) return this.#uint8(Amf0Marker.Undefined);
-    if (value === null) return this.#uint8(Amf0Marker.Null);
+    if (value === undefined) {
+      this.#uint8(Amf0Marker.Undefined);
+      return;
+    }
+    if (value === null) {
+      this.#uint8(Amf0Marker.Null);
+      return;
+    }
     switch (typeof value) {
       case "number":
         this.#uint8(Amf0Marker.Number);
-        return this.#float64(value);
+        this.#float64(value);
+        return;
       case "boolean":
         this.#uint8(Amf0Marker.Boolean);
-        return this.#uint8(value ? 1 : 0);
+        this.#uint8(value ? 1 : 0);
+        return;
       case "string":
-        return this.#string(value);
+        this.#string(value);
+        return;
       default:
-        return this.#complex(value);
+        this.#complex(value);
+        return;
     }
   }
 
@@ -42,13 +52,15 @@ class Amf0Writer {
     if (value instanceof Date) {
       this.#uint8(Amf0Marker.Date);
       this.#float64(value.getTime());
-      return this.#uint16(0);
+      this.#uint16(0);
+      return;
     }
     if (value instanceof Map) {
       this.#uint8(Amf0Marker.EcmaArray);
       this.#uint32(value.size);
       for (const [key, member] of value as Map<string, AmfValue>) this.#member(key, member);
-      return this.#end();
+      this.#end();
+      return;
     }
     if (Array.isArray(value) || value instanceof Uint8Array) {
       this.#uint8(Amf0Marker.StrictArray);

@@ -27,7 +27,8 @@ function writeNumber(output: number[], value: number): void {
   // Integers have 29 bits, signed (§3.6).
   if (Number.isInteger(value) && !Object.is(value, -0) && value >= -(2 ** 28) && value < 2 ** 28) {
     output.push(Amf3Marker.Integer);
-    return writeUint29(output, value & 0x1fffffff);
+    writeUint29(output, value & 0x1fffffff);
+    return;
   }
   output.push(Amf3Marker.Double);
   writeFloat64(output, value);
@@ -36,7 +37,8 @@ function writeNumber(output: number[], value: number): void {
 function writeComplex(output: number[], value: object): void {
   if (value instanceof Date) {
     output.push(Amf3Marker.Date, 1);
-    return writeFloat64(output, value.getTime());
+    writeFloat64(output, value.getTime());
+    return;
   }
   if (value instanceof Uint8Array) {
     output.push(Amf3Marker.ByteArray);

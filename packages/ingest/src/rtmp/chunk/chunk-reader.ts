@@ -273,8 +273,14 @@ export class ChunkReader {
   #finish(stream: ChunkStream, messages: RtmpMessage[]): void {
     const payload = stream.buffer!;
     this.#discard(stream);
-    if (stream.typeId === MessageType.SetChunkSize) return this.#setChunkSize(payload);
-    if (stream.typeId === MessageType.Abort) return this.#abort(payload);
+    if (stream.typeId === MessageType.SetChunkSize) {
+      this.#setChunkSize(payload);
+      return;
+    }
+    if (stream.typeId === MessageType.Abort) {
+      this.#abort(payload);
+      return;
+    }
     messages.push({ typeId: stream.typeId, streamId: stream.streamId, timestamp: stream.timestamp, payload });
   }
 

@@ -10,8 +10,8 @@ import {
   writeOpusHead,
 } from "@ami-streams/media";
 import { IngestError } from "../../errors.ts";
-import { writeAmf0 } from "../amf0/amf0-writer.ts";
 import type { AmfValue } from "../amf0/amf-value.ts";
+import { writeAmf0 } from "../amf0/amf0-writer.ts";
 import { MessageType } from "../message/message.ts";
 import type { AudioCodec, VideoCodec } from "./codec.ts";
 import { PacketType } from "./enhanced.ts";
@@ -55,7 +55,10 @@ export function writeConfig(track: Track): Uint8Array | undefined {
     case "mp3":
       return undefined;
     case "opus":
-      return concat([EX_AUDIO | PacketType.SequenceStart, ...fourCc(codec)], writeOpusHead(parseOpusConfig(track.config)));
+      return concat(
+        [EX_AUDIO | PacketType.SequenceStart, ...fourCc(codec)],
+        writeOpusHead(parseOpusConfig(track.config)),
+      );
     default:
       return concat([EX_VIDEO | KEY_FRAME | PacketType.SequenceStart, ...fourCc(codec)], track.config);
   }
@@ -102,7 +105,10 @@ export function writeMetadata(tracks: readonly Track[], command?: "@setDataFrame
     metadata.set("videocodecid", codec === "h264" ? AVC : fourCcNumber(codec as "hevc" | "av1"));
   }
   if (audio !== undefined) {
-    metadata.set("audiosamplerate", audio.sampleRate).set("audiosamplesize", 16).set("stereo", audio.channels > 1);
+    metadata
+      .set("audiosamplerate", audio.sampleRate)
+      .set("audiosamplesize", 16)
+      .set("stereo", audio.channels > 1);
     const codec = rtmpCodecOf(audio);
     metadata.set("audiocodecid", codec === "aac" ? 10 : codec === "mp3" ? 2 : fourCcNumber("opus"));
   }

@@ -138,7 +138,8 @@ export class ClientSession {
     switch (message.typeId) {
       case MessageType.CommandAmf0:
       case MessageType.CommandAmf3:
-        return this.#command(readCommand(message, this.#options.amf));
+        this.#command(readCommand(message, this.#options.amf));
+        return;
       case MessageType.Audio:
       case MessageType.Video:
       case MessageType.DataAmf0:
@@ -157,7 +158,8 @@ export class ClientSession {
   #command(command: Command): void {
     switch (command.name) {
       case "_result":
-        return this.#result(command);
+        this.#result(command);
+        return;
       case "_error":
         // Servers may not know releaseStream and FCPublish: only the others matter.
         if (command.transactionId === Transaction.Connect || command.transactionId === Transaction.CreateStream) {
@@ -165,7 +167,8 @@ export class ClientSession {
         }
         return;
       case "onStatus":
-        return this.#status(command.args[0]);
+        this.#status(command.args[0]);
+        return;
       case "close":
         if (this.#state === "started") this.#end("the server closed the connection");
         return;

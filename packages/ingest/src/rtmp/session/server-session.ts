@@ -141,7 +141,8 @@ export class ServerSession {
     switch (message.typeId) {
       case MessageType.CommandAmf0:
       case MessageType.CommandAmf3:
-        return this.#command(readCommand(message, this.#amf), message.streamId);
+        this.#command(readCommand(message, this.#amf), message.streamId);
+        return;
       case MessageType.Audio:
       case MessageType.Video:
       case MessageType.DataAmf0:
@@ -159,30 +160,41 @@ export class ServerSession {
   }
 
   #command(command: Command, streamId: number): void {
-    if (command.name === "connect") return this.#connect(command);
+    if (command.name === "connect") {
+      this.#connect(command);
+      return;
+    }
     if (this.#app === null) {
       throw new IngestError("INVALID_COMMAND", `${printable(command.name)} came before connect`);
     }
     switch (command.name) {
       case "createStream":
-        return this.#createStream(command);
+        this.#createStream(command);
+        return;
       case "publish":
-        return this.#ask("publish", command, streamId);
+        this.#ask("publish", command, streamId);
+        return;
       case "play":
-        return this.#ask("play", command, streamId);
+        this.#ask("play", command, streamId);
+        return;
       case "deleteStream":
-        return this.#deleteStream(command.args[0]);
+        this.#deleteStream(command.args[0]);
+        return;
       case "closeStream":
-        return this.#stop(streamId);
+        this.#stop(streamId);
+        return;
       case "releaseStream":
       case "FCUnpublish":
       case "_checkbw":
       case "getStreamLength":
-        return this.#acknowledge(command);
+        this.#acknowledge(command);
+        return;
       case "FCPublish":
-        return this.#acknowledgeFc(command, "onFCPublish", "NetStream.Publish.Start");
+        this.#acknowledgeFc(command, "onFCPublish", "NetStream.Publish.Start");
+        return;
       case "FCSubscribe":
-        return this.#acknowledgeFc(command, "onFCSubscribe", "NetStream.Play.Start");
+        this.#acknowledgeFc(command, "onFCSubscribe", "NetStream.Play.Start");
+        return;
       case "_result":
       case "_error":
       case "onStatus":
@@ -237,7 +249,8 @@ export class ServerSession {
     const request = readStreamRequest(this.#app ?? "", this.#tcUrl, typeof name === "string" ? name : "");
     if (request.streamKey === "") {
       const code = type === "publish" ? "NetStream.Publish.BadName" : "NetStream.Play.StreamNotFound";
-      return this.#status(streamId, "error", code, `${type} needs a stream key: rtmp://host/app/key`);
+      this.#status(streamId, "error", code, `${type} needs a stream key: rtmp://host/app/key`);
+      return;
     }
     this.#streams.set(streamId, type === "publish" ? "publish-asked" : "play-asked");
     this.#events.push({ type, streamId, request });
