@@ -1,0 +1,94 @@
+/** Answers from a representation: whole, a part of it, or 304. Pure. */
+
+import type { RawRequest, RawResponse } from "../handler/raw.ts";
+import { ifRangeHolds, isNotModified } from "../http/conditional.ts";
+import { errorResponse } from "../http/error-response.ts";
+import { parseRange, resolveRange } from "../http/range.ts";
+import { validatorsOf } from "./memory-tier/stored-response.ts";
+
+/** What a client may get: from the cache, or from a fill that is under way. */
+export interface Representation {
+  readonly status: number;
+  readonly headers: readonly string[];
+  /** Bytes of the whole body; undefined while it grows. */
+  readonly length: number | undefined;
+  /** Bytes that are here already, when it grows. */
+  readonly available?: number;
+}
+
+/** What a client gets. */
+export type Selection =
+  | { readonly kind: "whole"; readonly headers: readonly string[] }
+  | { readonly kind: "part"; readonly headers: readonly string[]; readonly start: number; readonly end: number }
+  | { readonly kind: "bodyless"; readonly response: RawResponse };
+
+/** Whether a request asks for anything but the whole representation. */
+export function isPlain({ headers }: Pick<RawRequest, "headers">): boolean {
+  return (
+    headers.range === undefined && headers["if-none-match"] === undefined && headers["if-modified-since"] === undefined
+  );
+}
+
+/** Chooses what of a representation a request gets. */
+export function select(request: Pick<RawRequest, "headers" | "method">, representation: Representation): Selection {
+  const { status, headers, length, available = 0 } = representation;
+  const whole: Selection = { kind: "whole", headers };
+  if (status !== 200 || isPlain(request)) return whole;
+  const validators = validatorsOf(headers);
+  if (isNotModified(request.headers, validators)) {
+    return { kind: "bodyless", response: { status: 304, headers: withoutContent(headers), body: null } };
+  }
+  if (request.method !== "GET" || !ifRangeHolds(request.headers, validators)) return whole;
+  const asked = parseRange(request.headers.range);
+  if (asked.kind === "whole") return whole;
+  if (
+    length === undefined &&
+    !(asked.kind === "invalid" || (asked.kind === "from" && (asked.end ?? available + 1) <= available))
+  ) {
+    return whole;
+  }
+  const range = resolveRange(asked, length ?? available);
+  if (range === null) {
+    const message = `the object has ${length ?? `at least ${available}`} bytes, none of them in that range`;
+    const response = errorResponse(416, "RANGE_NOT_SATISFIABLE", message, [
+      "content-range",
+      `bytes */${length ?? available}`,
+      ...crossOrigin(headers),
+    ]);
+    return { kind: "bodyless", response };
+  }
+  const fields = replaced(headers, "content-length", String(range.end - range.start));
+  fields.push("content-range", `bytes ${range.start}-${range.end - 1}/${length ?? "*"}`);
+  return { kind: "part", headers: fields, ...range };
+}
+
+/** How many bytes of a growing object must be there before a range of it can be answered; infinite: all of it. */
+export function bytesNeeded({ headers, method }: Pick<RawRequest, "headers" | "method">): number {
+  if (method !== "GET" || headers.range === undefined) return 0;
+  const asked = parseRange(headers.range);
+  if (asked.kind === "whole") return 0;
+  return asked.kind === "from" && asked.end !== undefined ? asked.end : Number.POSITIVE_INFINITY;
+}
+
+function withoutContent(headers: readonly string[]): string[] {
+  return filtered(headers, (name) => !/^content-(?:length|type|encoding|language|range)$/.test(name));
+}
+
+/** An error about an object may be read by whoever may read the object. */
+function crossOrigin(headers: readonly string[]): string[] {
+  return filtered(headers, (name) => /^(?:access-control-|timing-allow-origin$|vary$)/.test(name));
+}
+
+function replaced(headers: readonly string[], field: string, value: string): string[] {
+  const fields = filtered(headers, (name) => name !== field);
+  fields.push(field, value);
+  return fields;
+}
+
+function filtered(headers: readonly string[], keep: (name: string) => boolean): string[] {
+  const fields: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    if (keep(headers[at]!)) fields.push(headers[at]!, headers[at + 1]!);
+  }
+  return fields;
+}

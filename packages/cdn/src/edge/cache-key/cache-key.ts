@@ -1,0 +1,96 @@
+/** The cache key: one spelling for all requests that mean the same object. */
+
+import { normalizePath } from "../../http/path.ts";
+
+/** Which query parameters do not change the answer. */
+export interface CacheKeyOptions {
+  /**
+   * Names of query parameters to strip, with `*` at the end for all that begin so: `["token", "utm_*"]`. They are stripped from what the
+   * upstream is asked, too, so that an answer cannot depend on them. `CMCD` (CTA-5004) is always stripped.
+   */
+  readonly ignoreParams?: readonly string[];
+}
+
+/** Blocking playlist reload (RFC 8216bis §6.2.5.2), in the order the key writes them. */
+const DIRECTIVES = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
+const ALWAYS_IGNORED = ["CMCD"];
+const ESCAPE = /%([\da-f]{2})/gi;
+const UNRESERVED = /[A-Za-z0-9\-._~]/;
+
+/** Remembers this many spellings, so that a hit parses nothing. At most 512 bytes each. */
+const MAX_REMEMBERED = 8192;
+const MAX_REMEMBERED_LENGTH = 512;
+
+/** Makes keys. */
+export interface CacheKeys {
+  /**
+   * The canonical request target: what the cache files the answer under, and what the upstream is asked for.
+   *
+   * @throws {CdnError} `INVALID_PATH`.
+   */
+  of(target: string): string;
+}
+
+/**
+ * Canonical targets: path normalised, ignored parameters gone, the others sorted by name (same names keep their order), `_HLS_*` last, in
+ * the order msn, part, skip and without leading zeros. The host is no part of it: an edge serves one set of upstreams.
+ */
+export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
+  const isIgnored = ignored([...ALWAYS_IGNORED, ...(options.ignoreParams ?? [])]);
+  const remembered = new Map<string, string>();
+
+  return {
+    of(target) {
+      const known = remembered.get(target);
+      if (known !== undefined) return known;
+      const key = canonicalTarget(target, isIgnored);
+      if (target.length <= MAX_REMEMBERED_LENGTH) {
+        if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? "");
+        remembered.set(target, key);
+      }
+      return key;
+    },
+  };
+}
+
+function canonicalTarget(target: string, isIgnored: (name: string) => boolean): string {
+  const question = target.indexOf("?");
+  if (question === -1) return normalizePath(target);
+  const path = normalizePath(target.slice(0, question));
+  const params: { name: string; text: string }[] = [];
+  for (const raw of target.slice(question + 1).split("&")) {
+    if (raw === "") continue;
+    const text = normalizeQuery(raw);
+    const equals = text.indexOf("=");
+    const name = equals === -1 ? text : text.slice(0, equals);
+    if (isIgnored(name)) continue;
+    params.push({ name, text: DIRECTIVES.includes(name) ? withoutLeadingZeros(text) : text });
+  }
+  if (params.length === 0) return path;
+  params.sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return `${path}?${params.map(({ text }) => text).join("&")}`;
+}
+
+/** Ordinary parameters first, then the directives in their order. */
+function rank(name: string): number {
+  return DIRECTIVES.indexOf(name) + 1;
+}
+
+function withoutLeadingZeros(text: string): string {
+  return text.replace(/=0+(?=\d+$)/, "=");
+}
+
+/** Broken escapes stay as they are: in a query they mean nothing to us. */
+function normalizeQuery(text: string): string {
+  if (!text.includes("%")) return text;
+  return text.replace(ESCAPE, (escaped, digits: string) => {
+    const character = String.fromCharCode(Number.parseInt(digits, 16));
+    return UNRESERVED.test(character) ? character : escaped.toUpperCase();
+  });
+}
+
+function ignored(names: readonly string[]): (name: string) => boolean {
+  const exact = new Set(names.filter((name) => !name.endsWith("*")));
+  const prefixes = names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+}

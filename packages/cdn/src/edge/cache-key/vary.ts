@@ -1,0 +1,74 @@
+/** `Vary` (RFC 9111 §4.1): the secondary key, from the request fields that a response says it depends on. */
+
+import type { RawRequest } from "../../handler/raw.ts";
+
+/** Remembers for this many keys what their answers vary by. */
+const MAX_REMEMBERED = 16_384;
+const ENCODINGS = ["br", "gzip", "zstd"];
+
+/** What each key's answers vary by. */
+export class VaryIndex {
+  readonly #names = new Map<string, { readonly names: readonly string[]; readonly generation: number }>();
+  #generation = 0;
+
+  /** The full key of a request, as far as is known of the answers to it. */
+  keyOf(key: string, headers: RawRequest["headers"]): string {
+    if (this.#names.size === 0) return key;
+    const known = this.#names.get(key);
+    return known === undefined ? key : variantKey(key, known.names, known.generation, headers);
+  }
+
+  /** Notes what an answer varies by. */
+  learn(key: string, names: readonly string[]): void {
+    const known = this.#names.get(key);
+    if (known?.names.join() === names.join()) return;
+    this.#names.delete(key);
+    if (names.length === 0) return;
+    if (this.#names.size >= MAX_REMEMBERED) this.#names.delete(this.#names.keys().next().value ?? "");
+    this.#names.set(key, { names, generation: known?.generation ?? this.#generation });
+  }
+
+  /** Makes every variant so far unreachable. */
+  invalidate(key: string): void {
+    const known = this.#names.get(key);
+    this.#generation += 1;
+    if (known !== undefined) this.#names.set(key, { names: known.names, generation: this.#generation });
+  }
+
+  /** Whether answers to this key are known to vary. */
+  varies(key: string): boolean {
+    return this.#names.has(key);
+  }
+}
+
+/** Names in a `Vary` field, lower case and sorted; null for `*`, which no two requests share. */
+export function varyNames(field: string | undefined): readonly string[] | null {
+  if (field === undefined) return [];
+  const names = field
+    .toLowerCase()
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  return names.includes("*") ? null : [...new Set(names)].sort();
+}
+
+function variantKey(key: string, names: readonly string[], generation: number, headers: RawRequest["headers"]): string {
+  let variant = `${key}\n${generation}`;
+  for (const name of names) variant += `\n${name}:${normalizedField(name, headers[name])}`;
+  return variant;
+}
+
+/** Whether an encoding is named, and not with a quality of zero. */
+const TAKEN = ENCODINGS.map((encoding) => ({
+  encoding,
+  pattern: new RegExp(`(?:^|[\\s,])${encoding}\\s*(?:$|,|;(?!\\s*q=0(?:\\.0*)?\\s*(?:,|$)))`, "i"),
+}));
+
+/** A field's value as far as it can matter: of `Accept-Encoding`, only which of the encodings in use are taken. */
+export function normalizedField(name: string, value: string | undefined): string {
+  if (value === undefined) return "";
+  if (name !== "accept-encoding") return value.replace(/\s*,\s*/g, ",").trim();
+  return TAKEN.filter(({ pattern }) => pattern.test(value))
+    .map(({ encoding }) => encoding)
+    .join(",");
+}

@@ -1,0 +1,60 @@
+/** A caching edge as a fetch handler. `EdgeCache` does the work; this file puts it together. */
+
+import { fromRequest, toResponse } from "../handler/convert.ts";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
+import { silentLogger } from "../logger.ts";
+import { EdgeCache } from "./edge-cache.ts";
+import { checkEdgeOptions, type EdgeOptions } from "./options.ts";
+import { type EdgeStats, observeStats } from "./stats.ts";
+import { createFailover } from "./upstream/failover.ts";
+import { createHandlerUpstream } from "./upstream/handler-upstream.ts";
+import { createHttpUpstream } from "./upstream/http-upstream.ts";
+import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream/upstream.ts";
+
+/** A caching edge. */
+export interface Edge extends AsyncDisposable {
+  /** Carries the fast seam {@link rawHandler}, so that the server adapter answers a hit without `Request` or `Response`. */
+  readonly handle: RawFetchHandler;
+  /** Live: read it whenever you like. */
+  readonly stats: EdgeStats;
+  /** Ends what is arriving and the connections to upstreams. Close the server in front of it first. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * An edge in front of one or more upstreams, with a memory cache.
+ *
+ * Serves from memory what the upstream's caching fields allow (RFC 9111), asks the upstream once however many ask for the same thing,
+ * and passes on what is arriving to all of them as it arrives. `Cache-Status` (RFC 9211) on every answer says what happened.
+ *
+ * @throws {CdnError} `INVALID_OPTION`.
+ */
+export function createEdge(options: EdgeOptions): Edge {
+  checkEdgeOptions(options);
+  const { clock = Date.now, logger = silentLogger, name = "ami-edge" } = options;
+  const timeouts = { ...DEFAULT_UPSTREAM_TIMEOUTS, ...options.timeouts };
+  const upstreams = options.upstreams.map((upstream, index) =>
+    typeof upstream === "string"
+      ? createHttpUpstream(upstream, timeouts)
+      : createHandlerUpstream(upstream, `upstream ${index + 1}`),
+  );
+  const upstream = createFailover({ upstreams, timeouts, clock, logger });
+  const cache = new EdgeCache({ upstream, name, clock, logger, timeouts, cache: options.cache ?? {} });
+  const stopObserving = observeStats(name, cache.stats);
+
+  const fetch: FetchHandler = async (request, connection) =>
+    toResponse(await cache.answer(fromRequest(request, connection)), request.method);
+  const handle = Object.assign(fetch, { [rawHandler]: cache.answer.bind(cache) });
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      stopObserving();
+      cache.close();
+      await upstream.close();
+    })();
+    return closing;
+  };
+  return { handle, stats: cache.stats, close, [Symbol.asyncDispose]: close };
+}

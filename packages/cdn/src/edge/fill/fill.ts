@@ -1,0 +1,236 @@
+/** One upstream request that answers many: its head first, then its body as it grows. */
+
+import { CdnError } from "../../errors.ts";
+import type { RawRequest } from "../../handler/raw.ts";
+import { contentLengthOf } from "../../http/fields.ts";
+import type { MemoryTier } from "../memory-tier/memory-tier.ts";
+import { StoredResponse } from "../memory-tier/stored-response.ts";
+import { decideStorage, type StorageDecision } from "../policy/storage.ts";
+import type { UpstreamResponse } from "../upstream/upstream.ts";
+import { GrowingBody } from "./growing-body.ts";
+import { splitHeaders } from "./response-head.ts";
+
+/** A body that is not stored is kept only so far: enough to smooth a reader's pauses. */
+const WINDOW_BYTES = 1024 * 1024;
+/** A fill that everybody left is finished all the same when so little is missing. */
+const WORTH_FINISHING_BYTES = 1024 * 1024;
+
+/** What arrived before the body. */
+export interface FillHead {
+  readonly status: number;
+  /** End-to-end fields. */
+  readonly headers: readonly string[];
+  readonly cacheStatus: string | undefined;
+  readonly decision: StorageDecision;
+  /** Milliseconds of the clock when the request went out and when this arrived. */
+  readonly requestedAt: number;
+  readonly receivedAt: number;
+  /** Bytes of the whole body, where the upstream said so. */
+  readonly length: number | undefined;
+}
+
+/** Options of a {@link Fill}. */
+export interface FillOptions {
+  readonly key: string;
+  /** The request that caused it: the answer is chosen by its fields. */
+  readonly request: Pick<RawRequest, "headers">;
+  readonly send: (signal: AbortSignal) => Promise<UpstreamResponse>;
+  readonly tier: MemoryTier<StoredResponse>;
+  readonly clock: () => number;
+  readonly negativeTtl: number;
+  readonly maxObjectBytes: number;
+  /** Milliseconds to wait for the next byte of the body. */
+  readonly bodyTimeout: number;
+  readonly onBytes: (bytes: number) => void;
+  /** Called when the head is here, before anybody who waits for it hears of it. */
+  readonly onHead: (head: FillHead) => void;
+  /** Called once, when nothing more will arrive. With the entry when it is one that may be stored. */
+  readonly onEnd: (entry: StoredResponse | undefined) => void;
+}
+
+/**
+ * Runs by itself from the moment it is made. It is cancelled when everybody has left, unless nearly everything is here. What is cut short,
+ * by whomever, never becomes an entry.
+ */
+export class Fill {
+  readonly key: string;
+  readonly request: Pick<RawRequest, "headers">;
+  /** Rejects when there is no answer. */
+  readonly head: Promise<FillHead>;
+  readonly body: GrowingBody;
+  readonly #options: FillOptions;
+  readonly #controller = new AbortController();
+  #arrived: FillHead | undefined;
+  #users = 0;
+  #reserved = 0;
+  #stored = false;
+  #pacing = false;
+  #invalidated = false;
+
+  constructor(options: FillOptions) {
+    this.#options = options;
+    this.key = options.key;
+    this.request = options.request;
+    this.body = new GrowingBody(WINDOW_BYTES);
+    this.head = this.#start();
+    // Who waits hears of it; where nobody waits, nobody has to.
+    this.head.catch(() => {});
+  }
+
+  /** The head, once it is here. */
+  get arrived(): FillHead | undefined {
+    return this.#arrived;
+  }
+
+  /** Whether its body is on its way into the cache. */
+  get willBeStored(): boolean {
+    return this.#stored;
+  }
+
+  /**
+   * Whether another request may share the answer: before the head is here, always, because then the upstream made it after both asked;
+   * afterwards only while it is fresh.
+   */
+  isJoinable(isFresh: (decision: StorageDecision) => boolean): boolean {
+    if (this.#controller.signal.aborted) return false;
+    if (this.#arrived === undefined) return true;
+    return this.#stored && this.body.isWhole && isFresh(this.#arrived.decision);
+  }
+
+  /** Takes part. @returns how to leave, idempotent. */
+  join(): () => void {
+    this.#users += 1;
+    let joined = true;
+    return () => {
+      if (!joined) return;
+      joined = false;
+      this.#users -= 1;
+      if (this.#users === 0 && !this.#isWorthFinishing()) {
+        this.abort(new CdnError("ABORTED", "nobody waits for this object any more"));
+      }
+    };
+  }
+
+  /** Lets it arrive for those who wait, and no further. */
+  doNotStore(): void {
+    this.#stored = false;
+    this.#invalidated = true;
+  }
+
+  /** Ends it. Readers get the reason. */
+  abort(reason: CdnError): void {
+    this.body.fail(reason);
+    this.#controller.abort(reason);
+  }
+
+  async #start(): Promise<FillHead> {
+    const { send, clock, negativeTtl, maxObjectBytes, request, onHead, onEnd } = this.#options;
+    const requestedAt = clock();
+    let response: UpstreamResponse;
+    try {
+      response = await send(this.#controller.signal);
+    } catch (error) {
+      onEnd(undefined);
+      throw error;
+    }
+    const { headers, cacheStatus } = splitHeaders(response.headers);
+    const { status, closeDelimited } = response;
+    const receivedAt = clock();
+    const decision = decideStorage({
+      request,
+      status,
+      headers,
+      closeDelimited,
+      requestedAt,
+      receivedAt,
+      negativeTtl,
+      maxObjectBytes,
+    });
+    const length = response.body === null ? 0 : contentLengthOf(headers);
+    this.#arrived = { status, headers, cacheStatus, decision, requestedAt, receivedAt, length };
+    this.#stored = decision.store && !this.#invalidated;
+    if (decision.store) this.body.keepAtMost(maxObjectBytes);
+    onHead(this.#arrived);
+    void this.#receive(response, this.#arrived);
+    return this.#arrived;
+  }
+
+  async #receive({ body }: UpstreamResponse, head: FillHead): Promise<void> {
+    const source = body instanceof Uint8Array ? [body][Symbol.iterator]() : body?.[Symbol.asyncIterator]();
+    const late = new CdnError("UPSTREAM_TIMEOUT", `no byte of the body came for ${this.#options.bodyTimeout} ms`);
+    const timer = setTimeout(() => {
+      // The upstream is not late while it is we who make it wait for our fastest reader.
+      if (this.#pacing) timer.refresh();
+      else this.abort(late);
+    }, this.#options.bodyTimeout);
+    // A source that does not heed the signal is let go of here.
+    const letGo = (): void => void source?.return?.();
+    this.#controller.signal.addEventListener("abort", letGo, { once: true });
+    try {
+      while (source !== undefined) {
+        const next = await source.next();
+        this.#controller.signal.throwIfAborted();
+        if (next.done) break;
+        await this.#take(next.value, head, timer);
+        this.#controller.signal.throwIfAborted();
+      }
+      if (head.length !== undefined && this.body.received !== head.length) {
+        const { received } = this.body;
+        throw new CdnError("UPSTREAM_TRUNCATED", `the upstream sent ${received} of ${head.length} bytes`);
+      }
+      this.body.end();
+    } catch (error) {
+      this.body.fail(error);
+      letGo();
+    } finally {
+      clearTimeout(timer);
+      this.#controller.signal.removeEventListener("abort", letGo);
+      this.#finish(head);
+    }
+  }
+
+  async #take(chunk: Uint8Array, head: FillHead, timer: NodeJS.Timeout): Promise<void> {
+    const { tier, maxObjectBytes, onBytes } = this.#options;
+    onBytes(chunk.byteLength);
+    if (head.length !== undefined && this.body.received + chunk.byteLength > head.length) {
+      throw new CdnError("UPSTREAM_FAILED", `the upstream sent more than ${head.length} bytes`);
+    }
+    if (this.#stored && this.body.received + chunk.byteLength > maxObjectBytes) this.#stored = false;
+    if (this.#stored) {
+      if (tier.reserve(chunk.byteLength)) this.#reserved += chunk.byteLength;
+      else {
+        this.#stored = false;
+        this.body.keepAtMost(Math.max(WINDOW_BYTES, this.#reserved));
+      }
+    }
+    if (!this.#stored && this.#users === 0) {
+      throw new CdnError("ABORTED", "nobody waits for this object, and it cannot be stored");
+    }
+    this.#pacing = true;
+    await this.body.append(chunk);
+    this.#pacing = false;
+    timer.refresh();
+  }
+
+  #finish(head: FillHead): void {
+    const { tier, onEnd, key } = this.#options;
+    tier.release(this.#reserved);
+    this.#reserved = 0;
+    if (!this.body.ended || !this.#stored || !head.decision.store) {
+      onEnd(undefined);
+      return;
+    }
+    const headers = [...head.headers];
+    if (head.length === undefined) headers.push("content-length", String(this.body.received));
+    const { status, cacheStatus } = head;
+    const { freshness, vary } = head.decision;
+    const body = this.body.toBytes();
+    onEnd(new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length));
+  }
+
+  #isWorthFinishing(): boolean {
+    const length = this.#arrived?.length;
+    if (length === undefined || !this.#stored) return false;
+    return length - this.body.received <= WORTH_FINISHING_BYTES || this.body.received * 2 >= length;
+  }
+}

@@ -1,0 +1,132 @@
+/** S3-FIFO (Yang et al., SOSP 2023): three queues and a two-bit counter, so that objects asked for once never push out the others. */
+
+import type { MemoryTier, Sized } from "./memory-tier.ts";
+
+/** A new object first has to prove itself in this share of the bytes. */
+const SMALL_SHARE = 0.1;
+const MAX_FREQUENCY = 3;
+/** Keys of evicted objects to remember, at least. */
+const MIN_GHOSTS = 1024;
+
+interface Slot<Entry> {
+  readonly entry: Entry;
+  frequency: number;
+  inMain: boolean;
+}
+
+/** A {@link MemoryTier} with S3-FIFO eviction. A `Map` keeps insertion order, so each queue is one. */
+export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryTier<Entry> {
+  const slots = new Map<string, Slot<Entry>>();
+  const small = new Map<string, Slot<Entry>>();
+  const main = new Map<string, Slot<Entry>>();
+  const ghosts = new Set<string>();
+  let smallBytes = 0;
+  let mainBytes = 0;
+  let reserved = 0;
+
+  const remove = (key: string, slot: Slot<Entry>): void => {
+    slots.delete(key);
+    if (slot.inMain) {
+      main.delete(key);
+      mainBytes -= slot.entry.size;
+    } else {
+      small.delete(key);
+      smallBytes -= slot.entry.size;
+    }
+  };
+  const remember = (key: string): void => {
+    ghosts.add(key);
+    const limit = Math.max(MIN_GHOSTS, main.size);
+    for (const oldest of ghosts) {
+      if (ghosts.size <= limit) break;
+      ghosts.delete(oldest);
+    }
+  };
+  const evictSmall = (): void => {
+    for (const [key, slot] of small) {
+      if (slot.frequency < 2) {
+        remove(key, slot);
+        remember(key);
+        return;
+      }
+      small.delete(key);
+      smallBytes -= slot.entry.size;
+      slot.inMain = true;
+      slot.frequency = 0;
+      main.set(key, slot);
+      mainBytes += slot.entry.size;
+    }
+  };
+  const evictMain = (): void => {
+    for (const [key, slot] of main) {
+      if (slot.frequency === 0) {
+        remove(key, slot);
+        return;
+      }
+      slot.frequency -= 1;
+      main.delete(key);
+      main.set(key, slot);
+    }
+  };
+  const makeRoom = (bytes: number): void => {
+    while (smallBytes + mainBytes + reserved + bytes > maxBytes && slots.size > 0) {
+      if (small.size > 0 && (smallBytes > maxBytes * SMALL_SHARE || main.size === 0)) evictSmall();
+      else evictMain();
+    }
+  };
+
+  return {
+    get(key) {
+      const slot = slots.get(key);
+      if (slot === undefined) return undefined;
+      if (slot.frequency < MAX_FREQUENCY) slot.frequency += 1;
+      return slot.entry;
+    },
+    set(key, entry) {
+      const before = slots.get(key);
+      if (before !== undefined) remove(key, before);
+      if (entry.size + reserved > maxBytes) return false;
+      makeRoom(entry.size);
+      const inMain = before?.inMain ?? ghosts.delete(key);
+      const slot: Slot<Entry> = { entry, frequency: before?.frequency ?? 0, inMain };
+      slots.set(key, slot);
+      if (inMain) {
+        main.set(key, slot);
+        mainBytes += entry.size;
+      } else {
+        small.set(key, slot);
+        smallBytes += entry.size;
+      }
+      return true;
+    },
+    delete(key) {
+      const slot = slots.get(key);
+      if (slot === undefined) return false;
+      remove(key, slot);
+      return true;
+    },
+    reserve(bytes) {
+      if (reserved + bytes > maxBytes) return false;
+      makeRoom(bytes);
+      reserved += bytes;
+      return true;
+    },
+    release(bytes) {
+      reserved -= bytes;
+    },
+    get bytes() {
+      return smallBytes + mainBytes + reserved;
+    },
+    get entries() {
+      return slots.size;
+    },
+    clear() {
+      slots.clear();
+      small.clear();
+      main.clear();
+      ghosts.clear();
+      smallBytes = 0;
+      mainBytes = 0;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** A response as the memory tier holds it, with the answers made from it. */
+
+import type { RawResponse } from "../../handler/raw.ts";
+import { parseHttpDate, type Validators } from "../../http/conditional.ts";
+import { fieldOf } from "../../http/fields.ts";
+import type { Freshness } from "../freshness/freshness.ts";
+import type { Sized } from "./memory-tier.ts";
+
+/** What an entry costs besides body and header text: objects, maps, keys. Measured at about 1 KB. */
+const ENTRY_OVERHEAD = 1024;
+
+/** Immutable but for its memory of the last answer. */
+export class StoredResponse implements Sized {
+  readonly size: number;
+  readonly status: number;
+  /** End-to-end fields, `content-length` included; without `age`, `cache-status` and `via`. */
+  readonly headers: readonly string[];
+  /** `Cache-Status` members of the caches before this one. */
+  readonly cacheStatus: string | undefined;
+  readonly body: Uint8Array;
+  readonly freshness: Freshness;
+  readonly vary: readonly string[];
+  readonly validators: Validators;
+  #second = -1;
+  #answer: RawResponse | undefined;
+
+  constructor(
+    parts: Pick<StoredResponse, "status" | "headers" | "cacheStatus" | "body" | "freshness" | "vary">,
+    keyLength: number,
+  ) {
+    this.status = parts.status;
+    this.headers = parts.headers;
+    this.cacheStatus = parts.cacheStatus;
+    this.body = parts.body;
+    this.freshness = parts.freshness;
+    this.vary = parts.vary;
+    this.validators = validatorsOf(parts.headers);
+    let text = keyLength;
+    for (const part of parts.headers) text += part.length;
+    // Twice the text: the last answer's fields are kept, too.
+    this.size = this.body.byteLength + 2 * text + ENTRY_OVERHEAD;
+  }
+
+  /** The plain answer of this second, made by `make` when it is a new one: `Age` and `ttl` have whole seconds. */
+  answerAt(second: number, make: () => RawResponse): RawResponse {
+    if (this.#answer === undefined || this.#second !== second) {
+      this.#answer = make();
+      this.#second = second;
+    }
+    return this.#answer;
+  }
+}
+
+/** Validators of a response head. */
+export function validatorsOf(headers: readonly string[]): Validators {
+  return { etag: fieldOf(headers, "etag"), lastModified: parseHttpDate(fieldOf(headers, "last-modified")) };
+}

@@ -1,0 +1,73 @@
+/** What of a client's header goes on to the upstream. */
+
+import type { RawRequest } from "../../handler/raw.ts";
+import { hopByHop } from "../../http/fields.ts";
+import { normalizedField } from "../cache-key/vary.ts";
+
+/** Never forwarded: another hop's, or said anew by this edge. */
+const REPLACED = new Set([
+  "host",
+  "expect",
+  "via",
+  "cdn-loop",
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+]);
+/** Not forwarded with a request for the whole object, whoever asks: they are answered here. */
+const ANSWERED_HERE = new Set([
+  "range",
+  "if-range",
+  "if-match",
+  "if-none-match",
+  "if-modified-since",
+  "if-unmodified-since",
+  "cache-control",
+  "pragma",
+  "accept-encoding",
+  "content-length",
+]);
+
+/** Who forwards. */
+export interface Forwarder {
+  /** Pseudonym in `Via` and `Cache-Status`. */
+  readonly name: string;
+  /** Unique to this edge: how it knows itself again in `CDN-Loop` (RFC 8586). */
+  readonly id: string;
+}
+
+/** Fields of a request whose answer many may share. */
+export function sharedHeaders({ headers }: Pick<RawRequest, "headers">, by: Forwarder): string[] {
+  const fields = forwarded(headers, by, (name) => ANSWERED_HERE.has(name));
+  const encodings = normalizedField("accept-encoding", headers["accept-encoding"]);
+  if (encodings !== "") fields.push("accept-encoding", encodings);
+  return fields;
+}
+
+/** Fields of a request that is passed on for one client alone. */
+export function passedHeaders({ headers, connection, origin }: RawRequest, by: Forwarder): string[] {
+  const fields = forwarded(headers, by, () => false);
+  if (connection !== undefined) fields.push("x-forwarded-for", connection.remoteAddress);
+  const { protocol, host } = new URL(origin);
+  fields.push("x-forwarded-proto", protocol.slice(0, -1), "x-forwarded-host", host);
+  return fields;
+}
+
+/** Whether a request has been through this edge already. */
+export function isLoop({ headers }: Pick<RawRequest, "headers">, { id }: Forwarder): boolean {
+  const loop = headers["cdn-loop"];
+  return loop?.split(",").some((member) => member.split(";", 1)[0]?.trim() === id) ?? false;
+}
+
+function forwarded(headers: RawRequest["headers"], { name, id }: Forwarder, isLeftOut: (name: string) => boolean) {
+  const isHopByHop = hopByHop(headers.connection);
+  const fields: string[] = [];
+  for (const [field, value] of Object.entries(headers)) {
+    if (value === undefined || REPLACED.has(field) || isHopByHop(field) || isLeftOut(field)) continue;
+    fields.push(field, value);
+  }
+  fields.push("via", `${headers.via === undefined ? "" : `${headers.via}, `}1.1 ${name}`);
+  fields.push("cdn-loop", `${headers["cdn-loop"] === undefined ? "" : `${headers["cdn-loop"]}, `}${id}`);
+  return fields;
+}

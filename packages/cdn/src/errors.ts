@@ -1,0 +1,65 @@
+/** The one error class of this package. */
+
+/** What went wrong, stable across releases. */
+export type CdnErrorCode =
+  /** The request is not HTTP that this server takes. */
+  | "BAD_REQUEST"
+  /** The path would leave its root, or hides a separator or a control character. */
+  | "INVALID_PATH"
+  /** Header block over `maxHeaderBytes` or `maxHeaders`. */
+  | "HEADERS_TOO_LARGE"
+  /** Request target over `maxUrlBytes`. */
+  | "URL_TOO_LONG"
+  /** Request body over `maxBodyBytes`. */
+  | "BODY_TOO_LARGE"
+  /** The client took too long to send its request. */
+  | "REQUEST_TIMEOUT"
+  /** Nothing is stored or live under this name. */
+  | "NOT_FOUND"
+  /** The resource does not take this method; `Allow` says which it takes. */
+  | "METHOD_NOT_ALLOWED"
+  /** No byte of the object lies in the range asked for, or the range makes no sense. */
+  | "RANGE_NOT_SATISFIABLE"
+  /** A handler threw; the log has the reason, the client does not. */
+  | "HANDLER_FAILED"
+  /** The port is in use by another program. */
+  | "PORT_TAKEN"
+  /** Listening failed for another reason, see `cause`. */
+  | "LISTEN_FAILED"
+  /** An option makes no sense. */
+  | "INVALID_OPTION"
+  /** Used after `close()`. */
+  | "CLOSED"
+  /** The client went away. */
+  | "ABORTED"
+  /** No upstream took a connection. */
+  | "UPSTREAM_UNREACHABLE"
+  /** An upstream answered nothing in time. */
+  | "UPSTREAM_TIMEOUT"
+  /** An upstream ended its body early. */
+  | "UPSTREAM_TRUNCATED"
+  /** An upstream broke HTTP, or failed in another way. */
+  | "UPSTREAM_FAILED"
+  /** This edge is its own upstream (RFC 8586). */
+  | "LOOP_DETECTED"
+  /** A reader of a growing object fell behind by more than the object's bound. */
+  | "READER_FELL_BEHIND"
+  /** An object key is empty, too long, or not a plain relative path. */
+  | "INVALID_KEY"
+  /** The object changed between being described and being read. */
+  | "OBJECT_CHANGED"
+  /** No space left in the store. */
+  | "STORE_FULL"
+  /** The store failed for another reason, see `cause`. */
+  | "STORE_FAILED";
+
+/** Every error this package throws. */
+export class CdnError extends Error {
+  override readonly name = "CdnError";
+  readonly code: CdnErrorCode;
+
+  constructor(code: CdnErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

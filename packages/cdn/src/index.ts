@@ -1,0 +1,43 @@
+/**
+ * Origin and caching edge as fetch handlers, object stores, and one Node server for HTTP/1.1, HTTP/2 and TLS 1.3.
+ *
+ * @packageDocumentation
+ */
+
+export type { CacheKeyOptions } from "./edge/cache-key/cache-key.ts";
+// Edge: a cache in front of upstreams.
+export { createEdge, type Edge } from "./edge/edge.ts";
+export {
+  DEFAULT_CACHE_BYTES,
+  DEFAULT_MAX_OBJECT_BYTES,
+  DEFAULT_NEGATIVE_TTL,
+  type EdgeCacheOptions,
+  type EdgeOptions,
+} from "./edge/options.ts";
+export type { EdgeStats } from "./edge/stats.ts";
+export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
+export { CdnError, type CdnErrorCode } from "./errors.ts";
+// Fast paths for handlers and wrappers.
+export { bytesResponse, responseBytes } from "./handler/bytes-response.ts";
+// The seam: HTTP is a function.
+export type { Connection, ConnectionTls, FetchHandler } from "./handler/fetch-handler.ts";
+export {
+  type RawFetchHandler,
+  type RawHandler,
+  type RawRequest,
+  type RawResponse,
+  rawHandler,
+} from "./handler/raw.ts";
+export type { ByteRange } from "./http/range.ts";
+export type { Logger } from "./logger.ts";
+export type { CorsOptions } from "./origin/cors.ts";
+// Origin: live packagers and recordings.
+export { createOrigin, type LiveEntry, type LiveStreams, type OriginOptions } from "./origin/origin.ts";
+export type { VodCaching } from "./origin/vod.ts";
+export { DEFAULT_LIMITS, type ServerLimits } from "./server/limits.ts";
+// Server: puts a handler on HTTP.
+export { createServer, type Server, type ServerOptions, type ServerTls } from "./server/server.ts";
+export { createFolderStore } from "./store/folder-store.ts";
+export { createMemoryStore, DEFAULT_MEMORY_STORE_BYTES, type MemoryStoreOptions } from "./store/memory-store.ts";
+// Stores: keys and bytes.
+export type { ObjectMetadata, ObjectStore, StoredObject } from "./store/object-store.ts";

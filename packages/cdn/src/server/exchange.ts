@@ -1,0 +1,49 @@
+/** One request through the handler: the fast seam first, errors never leaked. Protocol adapters build on this. */
+
+import { CdnError } from "../errors.ts";
+import { fromResponse, toRequest } from "../handler/convert.ts";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { type RawHandler, type RawRequest, type RawResponse, rawHandlerOf } from "../handler/raw.ts";
+import { errorResponse } from "../http/error-response.ts";
+import type { Logger } from "../logger.ts";
+
+/** Runs a handler for the adapters. Never throws. */
+export class Exchange {
+  readonly #handler: FetchHandler;
+  readonly #raw: RawHandler | undefined;
+  readonly #logger: Logger;
+
+  constructor(handler: FetchHandler, logger: Logger) {
+    this.#handler = handler;
+    this.#raw = rawHandlerOf(handler);
+    this.#logger = logger;
+  }
+
+  run(request: RawRequest): RawResponse | Promise<RawResponse> {
+    try {
+      return this.#raw?.(request) ?? this.#fetch(request);
+    } catch (error) {
+      return this.failed(request, error);
+    }
+  }
+
+  async #fetch(request: RawRequest): Promise<RawResponse> {
+    try {
+      return fromResponse(await this.#handler(toRequest(request), request.connection));
+    } catch (error) {
+      return this.failed(request, error);
+    }
+  }
+
+  /** What the client hears of an error. */
+  failed(request: RawRequest, error: unknown): RawResponse {
+    if (error instanceof CdnError && error.code === "BODY_TOO_LARGE") {
+      return errorResponse(413, error.code, error.message, ["connection", "close"]);
+    }
+    if (error instanceof CdnError && error.code === "REQUEST_TIMEOUT") {
+      return errorResponse(408, error.code, error.message, ["connection", "close"]);
+    }
+    this.#logger.error({ err: error, method: request.method, target: request.target }, "handler failed");
+    return errorResponse(500, "HANDLER_FAILED", "the server failed to answer; its log says why");
+  }
+}

@@ -1,0 +1,174 @@
+/** HTTP/1.1 on node:http, whose strict parser is the one judge of what is a request. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { CdnError } from "../errors.ts";
+import { isBodyless } from "../handler/convert.ts";
+import type { Connection } from "../handler/fetch-handler.ts";
+import type { RawResponse } from "../handler/raw.ts";
+import { errorResponse } from "../http/error-response.ts";
+import { contentLengthOf } from "../http/fields.ts";
+import type { Logger } from "../logger.ts";
+import { connectionOf } from "./connection.ts";
+import type { Connections, TrackedConnection } from "./connections.ts";
+import type { Exchange } from "./exchange.ts";
+import type { ServerLimits } from "./limits.ts";
+import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
+import { readHead, ServerRequest } from "./request.ts";
+import { bodyTooLarge, readBody } from "./request-body.ts";
+
+/** What the adapters of both protocols share. */
+export interface AdapterOptions {
+  readonly exchange: Exchange;
+  readonly connections: Connections;
+  readonly limits: ServerLimits;
+  readonly logger: Logger;
+}
+
+/** Takes sockets and speaks HTTP/1.1 on them. */
+export class Http1Adapter {
+  readonly #options: AdapterOptions;
+  readonly #server: Server;
+  /** One per connection, not per request. */
+  readonly #peers = new WeakMap<Socket, Connection>();
+
+  constructor(options: AdapterOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.#server = createServer({
+      maxHeaderSize: limits.maxHeaderBytes,
+      // Timeouts are those of `Connections`, which sees both protocols; node:http's own only run on a listening server.
+      keepAliveTimeout: 0,
+      headersTimeout: 0,
+      requestTimeout: 0,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+      noDelay: true,
+    });
+    // One more than allowed, so that readHead sees the excess instead of node:http dropping it silently.
+    this.#server.maxHeadersCount = limits.maxHeaders + 1;
+    this.#server.on("request", (request, response) => this.#answer(request, response));
+    this.#server.on("checkContinue", (request, response) => {
+      this.#answer(request, response, () => response.writeContinue());
+    });
+    this.#server.on("clientError", (error, socket) => this.#refuse(error, socket as Socket));
+    this.#server.on("connect", (_request, socket) => {
+      socket.end(rawRefusal(405, "METHOD_NOT_ALLOWED", "this server is no tunnel"));
+    });
+  }
+
+  /** Takes over a socket. */
+  accept(connection: TrackedConnection): void {
+    const { socket } = connection;
+    connection.timeout = () => {
+      socket.end(rawRefusal(408, "REQUEST_TIMEOUT", "the request header took too long"));
+      socket.destroySoon();
+    };
+    this.#server.emit("connection", socket);
+  }
+
+  #answer(message: IncomingMessage, response: ServerResponse, sendContinue?: () => void): void {
+    const { connections, exchange, limits } = this.#options;
+    const { socket } = message;
+    const connection = connections.get(socket);
+    if (connection === undefined) return;
+    connection.begin();
+    const peer = this.#peerOf(message);
+    const head = readHead(
+      message.url ?? "",
+      undefined,
+      peer.tls === undefined ? "http" : "https",
+      message.rawHeaders,
+      limits,
+    );
+    if ("status" in head) {
+      response.on("close", () => connection.end(Date.now()));
+      this.#write(message, response, head, connection);
+      return;
+    }
+    const method = message.method ?? "GET";
+    const hasBody = head.headers["content-length"] !== undefined || head.headers["transfer-encoding"] !== undefined;
+    const request = new ServerRequest(method, head, hasBody ? readBody(message, limits, sendContinue) : null, peer);
+    response.on("close", () => {
+      if (!response.writableFinished) request.abort();
+      connection.end(Date.now());
+    });
+    if (Number(head.headers["content-length"] ?? 0) > limits.maxBodyBytes) {
+      this.#write(message, response, exchange.failed(request, bodyTooLarge(limits)), connection);
+      return;
+    }
+    const answer = exchange.run(request);
+    if (answer instanceof Promise) void answer.then((raw) => this.#write(message, response, raw, connection));
+    else this.#write(message, response, answer, connection);
+  }
+
+  #write(message: IncomingMessage, response: ServerResponse, raw: RawResponse, connection: TrackedConnection): void {
+    const { body } = raw;
+    if (response.destroyed) {
+      letGo(body);
+      return;
+    }
+    // What is left of a request body would have to be read before the next request: rather start afresh.
+    const unread = !message.complete && message.headers["content-length"] !== "0";
+    if (connection.closing || unread) response.shouldKeepAlive = false;
+    try {
+      response.writeHead(raw.status, raw.headers as string[]);
+    } catch (error) {
+      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave headers that are not HTTP");
+      letGo(body);
+      response.destroy();
+      return;
+    }
+    if (body === null || message.method === "HEAD" || isBodyless(raw.status)) {
+      response.end();
+      letGo(body);
+      return;
+    }
+    if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
+      response.end(body);
+      return;
+    }
+    response.flushHeaders();
+    relay(body instanceof Uint8Array ? inPieces(body) : body, response, contentLengthOf(raw.headers)).catch((error) => {
+      if (!(error instanceof CdnError && error.code === "ABORTED")) {
+        this.#options.logger.warn({ err: error, target: message.url }, "an answer broke off");
+      }
+      response.destroy();
+    });
+  }
+
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (!socket.writable || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    this.#options.logger.debug({ err: error }, "refused a malformed request");
+    const answer =
+      error.code === "HPE_HEADER_OVERFLOW"
+        ? rawRefusal(431, "HEADERS_TOO_LARGE", `the header has more than ${this.#options.limits.maxHeaderBytes} bytes`)
+        : rawRefusal(400, "BAD_REQUEST", "this is not an HTTP/1.1 request");
+    socket.end(answer);
+    socket.destroySoon();
+  }
+
+  #peerOf(message: IncomingMessage): Connection {
+    const known = this.#peers.get(message.socket);
+    if (known !== undefined) return known;
+    const peer = connectionOf(message.socket, message.httpVersion === "1.0" ? "http/1.0" : "http/1.1");
+    this.#peers.set(message.socket, peer);
+    return peer;
+  }
+}
+
+/** Closes a body that nobody will read. */
+export function letGo(body: RawResponse["body"]): void {
+  if (body === null || body instanceof Uint8Array) return;
+  void body[Symbol.asyncIterator]().return?.();
+}
+
+function rawRefusal(status: number, code: Parameters<typeof errorResponse>[1], message: string): string {
+  const { headers, body } = errorResponse(status, code, message, ["connection", "close"]);
+  let text = `HTTP/1.1 ${status} Refused\r\n`;
+  for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return `${text}\r\n${Buffer.from(body as Uint8Array).toString()}`;
+}

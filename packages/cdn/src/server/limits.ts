@@ -1,0 +1,63 @@
+/** What a server puts up with. Every bound has a name, a unit and a default. */
+
+import { CdnError } from "../errors.ts";
+
+/** Bounds of one server. */
+export interface ServerLimits {
+  /** Open connections; one more is closed at once. */
+  readonly maxConnections: number;
+  /** Bytes of request line and header fields (431 above). */
+  readonly maxHeaderBytes: number;
+  /** Header fields of a request (431 above). */
+  readonly maxHeaders: number;
+  /** Bytes of the request target (414 above). */
+  readonly maxUrlBytes: number;
+  /** Bytes of a request body (413 above). */
+  readonly maxBodyBytes: number;
+  /** Milliseconds from the first byte of a request, or from connecting, to the end of its header (408, then closed). */
+  readonly headersTimeout: number;
+  /** Milliseconds without a byte of a request body that a handler waits for (408, then closed). */
+  readonly bodyTimeout: number;
+  /** Milliseconds a connection may rest between two requests. */
+  readonly idleTimeout: number;
+  /** Milliseconds a client may take before {@link minSendRate} applies to it. */
+  readonly sendGrace: number;
+  /** Bytes per second a client must take of what waits for it, else it is cut off. */
+  readonly minSendRate: number;
+  /** Concurrent streams of an HTTP/2 connection. */
+  readonly maxStreams: number;
+  /** Streams a client may reset before they were answered, per second and with a burst of ten times this (CVE-2023-44487). */
+  readonly maxResetRate: number;
+}
+
+/** 16 KiB of header, 8 KiB of it the URL, 10 s to send it; a client slower than 128 kb/s cannot play video and is not kept. */
+export const DEFAULT_LIMITS: ServerLimits = {
+  maxConnections: 20_000,
+  maxHeaderBytes: 16 * 1024,
+  maxHeaders: 100,
+  maxUrlBytes: 8 * 1024,
+  maxBodyBytes: 16 * 1024 * 1024,
+  headersTimeout: 10_000,
+  bodyTimeout: 20_000,
+  idleTimeout: 60_000,
+  sendGrace: 10_000,
+  minSendRate: 16 * 1024,
+  maxStreams: 128,
+  maxResetRate: 20,
+};
+
+/**
+ * Limits with their defaults.
+ *
+ * @throws {CdnError} `INVALID_OPTION` for one that is not a positive number.
+ */
+export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
+  const resolved = { ...DEFAULT_LIMITS };
+  for (const [name, value] of Object.entries(limits)) {
+    if (value === undefined) continue;
+    if (!(name in DEFAULT_LIMITS)) throw new CdnError("INVALID_OPTION", `limits.${name} is not a limit`);
+    if (!(value > 0)) throw new CdnError("INVALID_OPTION", `limits.${name} is ${value}: give a number above zero`);
+    Object.assign(resolved, { [name]: value });
+  }
+  return resolved;
+}
