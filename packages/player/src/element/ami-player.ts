@@ -2,6 +2,7 @@
 
 import type { Controls } from "../controls/controls.ts";
 import type { EngineName, Level } from "../engine/engine.ts";
+import { loadEngine } from "../engine/load.ts";
 import { PlayerError } from "../error.ts";
 import { Playback, type PlaybackHost } from "../playback/playback.ts";
 import type { PlayerState } from "../playback/state.ts";
@@ -18,6 +19,8 @@ import { VideoRenditions } from "./video-renditions.ts";
 
 /** Attributes whose change loads the sources anew. */
 const loading = new Set(["src", "type", "engine", "low-latency", "start-level"]);
+/** Milliseconds after which the controls come even without a first frame. */
+const CONTROLS_DELAY = 1200;
 const engines = ["auto", "hls", "dash", "native"] as const;
 
 /**
@@ -37,6 +40,15 @@ export class AmiPlayer extends HTMLElementBase {
     "crossorigin",
     "loop",
   ];
+
+  /**
+   * Fetches an engine's script ahead of need, for a page that knows it will show a player soon.
+   *
+   * @throws {PlayerError} `ENGINE_LOAD_FAILED`.
+   */
+  static async preload(engine: EngineName): Promise<void> {
+    await loadEngine(engine);
+  }
 
   readonly #tree: PlayerTree;
   readonly #renditions: VideoRenditions;
@@ -464,6 +476,23 @@ export class AmiPlayer extends HTMLElementBase {
     for (const track of this.querySelectorAll(":scope > track")) video.append(track.cloneNode());
   }
 
+  /** The script of the controls must not compete with the engine's for the first frame; but it does not wait for ever. */
+  #firstFrame(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.removeEventListener("ami-state", listen);
+        resolve();
+      };
+      const listen = () => {
+        if (this.#state !== "loading") done();
+      };
+      const timer = setTimeout(done, this.src === "" ? 0 : CONTROLS_DELAY);
+      signal.addEventListener("abort", done, { once: true });
+      this.addEventListener("ami-state", listen);
+    });
+  }
+
   async #updateControls(): Promise<void> {
     if (!this.controls || this.#connection === null) {
       this.#controls?.remove();
@@ -471,6 +500,8 @@ export class AmiPlayer extends HTMLElementBase {
       return;
     }
     const { signal } = this.#connection;
+    await this.#firstFrame(signal);
+    if (signal.aborted) return;
     const { addControls } = await import("../controls/controls.ts");
     if (signal.aborted || this.#controls !== null || !this.controls) return;
     const { controller } = this.#tree;

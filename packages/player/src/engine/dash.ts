@@ -8,9 +8,10 @@ import {
   type MediaPlayerSettingClass,
   type Representation,
 } from "dashjs";
-import { MAX_LIVE_RATE } from "../recovery/live-sync.ts";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
 
+/** Name of dash.js's own (Constants.LOW_LATENCY_DOWNLOAD_TIME_CALCULATION_MODE.MOOF_PARSING). */
+const LOW_LATENCY_THROUGHPUT = "lowLatencyDownloadTimeCalculationModeMoofParsing";
 /** Seconds kept behind the play position. */
 const BACK_BUFFER = 30;
 
@@ -156,7 +157,7 @@ class DashEngine implements Engine {
   }
 }
 
-function settings({ lowLatency, startLevel, impatient }: EngineOptions): MediaPlayerSettingClass {
+function settings({ lowLatency, startLevel, impatient, maxLiveRate }: EngineOptions): MediaPlayerSettingClass {
   const attempts = impatient ? 1 : 3;
   return {
     debug: { logLevel: 0 },
@@ -168,7 +169,7 @@ function settings({ lowLatency, startLevel, impatient }: EngineOptions): MediaPl
       liveCatchup: {
         enabled: lowLatency,
         maxDrift: 4,
-        playbackRate: { min: -0.1, max: MAX_LIVE_RATE - 1 },
+        playbackRate: { min: -0.1, max: maxLiveRate - 1 },
       },
       buffer: {
         fastSwitchEnabled: true,
@@ -187,7 +188,11 @@ function settings({ lowLatency, startLevel, impatient }: EngineOptions): MediaPl
       fragmentRequestTimeout: 15_000,
       retryAttempts: { MPD: attempts, MediaSegment: attempts, InitializationSegment: attempts },
       retryIntervals: { MPD: 300, MediaSegment: 500, InitializationSegment: 300 },
-      abr: startLevel === 0 ? { initialBitrate: { video: 1 } } : {},
+      abr: {
+        ...(startLevel === 0 ? { initialBitrate: { video: 1 } } : {}),
+        // A chunked segment arrives at the pace it is made: only the time within each moof says anything about the network.
+        throughput: { lowLatencyDownloadTimeCalculationMode: LOW_LATENCY_THROUGHPUT, sampleSettings: {}, ewma: {} },
+      },
     },
     errors: { recoverAttempts: { mediaErrorDecode: 0 } },
   };

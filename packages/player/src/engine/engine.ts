@@ -69,6 +69,8 @@ export interface EngineOptions {
   readonly lowLatency: boolean;
   /** Index of the level to start with; -1 = by estimated throughput. */
   readonly startLevel: number;
+  /** Fastest that an engine which steers the rate of live streams may play. */
+  readonly maxLiveRate: number;
   /** Leave hopeless requests early, since another source stands by. */
   readonly impatient: boolean;
 }

@@ -32,6 +32,7 @@ class HlsEngine implements Engine {
   #live = false;
   #failed = false;
   #networkErrors = 0;
+  readonly #listening = new AbortController();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -95,6 +96,7 @@ class HlsEngine implements Engine {
 
   destroy(): void {
     this.#failed = true;
+    this.#listening.abort();
     this.#hls.destroy();
     this.#video = null;
   }
@@ -106,7 +108,10 @@ class HlsEngine implements Engine {
       this.#levels = hls.levels.map(describe);
       host.onLevels(this.#levels);
     };
-    hls.on(Events.MANIFEST_PARSED, publishLevels);
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.#holdStartLevel();
+      publishLevels();
+    });
     hls.on(Events.LEVELS_UPDATED, publishLevels);
     hls.on(Events.LEVEL_SWITCHED, (_, { level }) => host.onLevelChange(level));
     hls.on(Events.LEVEL_LOADED, () => this.#delivered());
@@ -119,6 +124,17 @@ class HlsEngine implements Engine {
     });
     hls.on(Events.FRAG_LOADED, (_, data) => this.#account(data));
     hls.on(Events.ERROR, (_, data) => this.#onError(data));
+  }
+
+  /** A rise before the first frame would make the viewer wait for another playlist, init segment and keyframe. */
+  #holdStartLevel(): void {
+    const { startLevel } = this.#options;
+    if (startLevel < 0) return;
+    this.#hls.autoLevelCapping = Math.min(startLevel, this.#hls.levels.length - 1);
+    const rise = () => {
+      this.#hls.autoLevelCapping = -1;
+    };
+    this.#video?.addEventListener("playing", rise, { once: true, signal: this.#listening.signal });
   }
 
   /** hls.js starts at the live edge; a viewer who was looking back is put there again. */

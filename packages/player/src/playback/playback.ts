@@ -4,12 +4,13 @@ import { chooseEngine, detectSupport } from "../engine/choose.ts";
 import type { Engine, EngineFailure, EngineName, Level, StartPosition } from "../engine/engine.ts";
 import { loadEngine } from "../engine/load.ts";
 import { PlayerError, type PlayerErrorCode } from "../error.ts";
-import { liveSync } from "../recovery/live-sync.ts";
+import { liveSync, MAX_LIVE_RATE } from "../recovery/live-sync.ts";
 import { createMediaErrorLadder } from "../recovery/media-error-ladder.ts";
 import { createStallWatchdog, type StallRemedy } from "../recovery/stall-watchdog.ts";
 import { createFailover, type Failover } from "../source/failover.ts";
 import type { Source } from "../source/source.ts";
 import { observeFirstFrame } from "./first-frame.ts";
+import { Standstill } from "./standstill.ts";
 import type { PlayerState } from "./state.ts";
 import type { PlayerStats } from "./stats.ts";
 import { keepVigil } from "./vigil.ts";
@@ -61,6 +62,7 @@ export class Playback {
   readonly #watchdog = createStallWatchdog();
   readonly #mediaErrors = createMediaErrorLadder({ now: () => performance.now() });
   readonly #closing = new AbortController();
+  readonly #standstill = new Standstill(this.#closing.signal);
   readonly #bytes = new Map<string, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   #attempt = new AbortController();
@@ -73,7 +75,7 @@ export class Playback {
   #loaded = false;
   #framed = false;
   #waiting = false;
-  #standstill = false;
+  #lastTime = 0;
   #fatal: PlayerError | null = null;
   #trouble: { error: PlayerError; since: number } | null = null;
   #startupTime: number | null = null;
@@ -215,7 +217,7 @@ export class Playback {
     this.#dropEngine();
     this.#watchdog.reset();
     this.#waiting = false;
-    this.#standstill = false;
+    this.#standstill.reset();
     this.#update();
     const source = this.#source;
     try {
@@ -225,6 +227,7 @@ export class Playback {
       const engine = create({
         lowLatency,
         startLevel,
+        maxLiveRate: MAX_LIVE_RATE,
         impatient: sources.length > 1,
         host: {
           onLevels: (levels) => this.#onLevels(levels),
@@ -404,23 +407,28 @@ export class Playback {
     const engine = this.#engine;
     if (engine === null) return;
     if (engine.live) this.#live = true;
+    const now = performance.now();
+    const { currentTime } = video;
     const bufferAhead = this.#bufferAhead();
-    const moving = this.#loaded && !video.paused && !video.ended && !video.seeking;
-    const before = video.currentTime;
+    const shouldMove = this.#loaded && this.#wantsPlay && !video.paused && !video.ended;
+    const starved = shouldMove && this.#live && bufferAhead < 0.1 && currentTime === this.#lastTime;
+    this.#lastTime = currentTime;
+    if (!starved) this.#standstill.reset();
+    else if (this.#watchdog.stalled || this.#standstill.still) this.#standstill.look(this.#source, now);
     const remedy = this.#watchdog.observe({
-      now: performance.now(),
-      currentTime: before,
-      shouldMove: this.#loaded && this.#wantsPlay && !video.paused && !video.ended,
+      now,
+      currentTime,
+      // Nothing that can be done here brings a silent publisher back; the engine goes on by itself when it is.
+      shouldMove: shouldMove && !this.#standstill.still,
       bufferAhead,
     });
-    if (moving && !this.#watchdog.stalled && this.#framed) this.#onProgress(engine, bufferAhead);
+    if (shouldMove && this.#framed && !this.#watchdog.stalled && !starved) this.#onProgress(engine, bufferAhead);
     if (remedy !== null) this.#remedy(remedy, bufferAhead);
     this.#update();
   }
 
   #onProgress(engine: Engine, bufferAhead: number): void {
     this.#failover.progress();
-    this.#standstill = false;
     if (this.#trouble !== null) {
       const { error, since } = this.#trouble;
       this.#trouble = null;
@@ -466,7 +474,7 @@ export class Playback {
   #derive(): PlayerState {
     const video = this.#video;
     if (this.#fatal !== null) return "error";
-    if (this.#waiting || this.#standstill) return "waiting";
+    if (this.#waiting || this.#standstill.still) return "waiting";
     if (this.#startupTime === null) return "loading";
     if (video.ended) return "ended";
     if (!this.#wantsPlay) return "paused";

@@ -29,9 +29,9 @@ export type StallThresholds = Readonly<Record<StallRemedy, number>>;
 /** Default of {@link createStallWatchdog}. hls.js and dash.js skip holes by themselves within about two seconds, so we wait that long. */
 export const defaultStallThresholds: StallThresholds = {
   nudge: 2500,
-  "seek-to-live": 5000,
-  reload: 8000,
-  "next-source": 14_000,
+  "seek-to-live": 4000,
+  reload: 6000,
+  "next-source": 12_000,
 };
 
 /** See {@link createStallWatchdog}. */
