@@ -17,7 +17,16 @@ export type {
 export type { RepairKind, Repairs } from "./publication/repairs.ts";
 // Server
 export type { Authorize, AuthorizeDecision, AuthorizeRequest } from "./rtmp/authorize.ts";
+// Client
+export {
+  createRtmpClient,
+  type ReconnectOptions,
+  type RtmpClient,
+  type RtmpClientOptions,
+} from "./rtmp/client.ts";
+export type { RtmpPlayback } from "./rtmp/client-playback.ts";
 export type { StreamRequest } from "./rtmp/command/stream-request.ts";
+export type { HandshakeKind } from "./rtmp/handshake/client-handshake.ts";
 export {
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,

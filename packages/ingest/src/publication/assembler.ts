@@ -118,6 +118,11 @@ export class PublicationAssembler {
     this.#start(held);
   }
 
+  /** Another connection goes on with the same stream: its configurations are new ones, whatever they say. */
+  restart(): void {
+    for (const assembler of this.#assemblers.values()) assembler.forget();
+  }
+
   /** No more messages come: lets go of what is held. */
   finish(): void {
     if (this.#held !== null && this.#held.length > 0 && this.#awaitingKeyframe.size === 0) this.#start(this.#held);

@@ -79,6 +79,12 @@ export class TrackAssembler {
     else this.#writeAudio(frame, track, origin);
   }
 
+  /** Takes the next configuration for a new one. */
+  forget(): void {
+    this.flush();
+    this.#format = undefined;
+  }
+
   /** Lets go of the packet that waits for the next one. */
   flush(): void {
     const held = this.#held;
