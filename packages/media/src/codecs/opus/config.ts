@@ -143,5 +143,7 @@ function signed16(value: number): number {
 }
 
 function unsigned16(value: number): number {
-  return value < 0 && value >= -0x8000 ? value + 0x10000 : value;
+  if (value < -0x8000 || value > 0x7fff)
+    throw new MediaError("INVALID_ARGUMENT", "Opus: the gain does not fit 16 bits");
+  return value < 0 ? value + 0x10000 : value;
 }
