@@ -159,8 +159,10 @@ async function media(
   if (match === null) return notFound();
   const number = Number(match[2]);
   const body = await (match[1] === "p"
-    ? bodyOf(stream, request, wait, number <= rendition.nextPart, () => rendition.part(number)?.body)
-    : bodyOf(stream, request, wait, number <= rendition.lastComplete + 2, () => startedSegment(rendition, number)));
+    ? bodyOf(stream, request, wait, number === rendition.nextPart, () => rendition.part(number)?.body)
+    : bodyOf(stream, request, wait, number > rendition.lastComplete && number <= rendition.lastComplete + 2, () =>
+        startedSegment(rendition, number),
+      ));
   if (body === undefined) return notFound();
   if (body.bytes !== undefined) return whole(body.bytes, type);
   return new Response(body.stream(), { headers: { "Content-Type": type, "Cache-Control": IMMUTABLE } });

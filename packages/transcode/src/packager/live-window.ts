@@ -30,7 +30,8 @@ export class LiveWindow {
   readonly #prefix: string;
   readonly #renditions = new Map<string, LiveRendition>();
   #periods: Period[] = [];
-  #boundaries: Boundary[] = [];
+  /** Every segment number that something is held of, oldest first. */
+  #timeline: { readonly boundary: Boundary; duration: number }[] = [];
   #listedFrom = 0;
   #targetDuration = 1;
   #sessions = 0;
@@ -103,11 +104,13 @@ export class LiveWindow {
         rendition.closePart(event);
         break;
       case "segment-closed":
+        this.#noteDuration(rendition.open!.number, event.duration);
         rendition.closeSegment(event, this.#targetDuration);
         this.#age();
         break;
       case "segment-missed":
         this.#noteBoundary(event.boundary);
+        this.#noteDuration(event.boundary.number, event.duration);
         rendition.missSegment(event);
         this.#age();
         break;
@@ -123,12 +126,17 @@ export class LiveWindow {
   }
 
   #noteBoundary(boundary: Boundary): void {
-    const last = this.#boundaries.at(-1);
+    const last = this.#timeline.at(-1)?.boundary;
     if (last !== undefined && last.number >= boundary.number) return;
-    this.#boundaries.push(boundary);
+    this.#timeline.push({ boundary, duration: 0 });
     if (last === undefined || boundary.discontinuity) {
       this.#periods.push({ id: boundary.discontinuitySequence, start: boundary });
     }
+  }
+
+  #noteDuration(number: number, duration: number): void {
+    const entry = this.#timeline[number - (this.#timeline[0]?.boundary.number ?? 0)];
+    if (entry !== undefined && duration > entry.duration) entry.duration = duration;
   }
 
   /**
@@ -136,56 +144,51 @@ export class LiveWindow {
    * (RFC 8216bis §6.2.2: the length of the playlist and of the segment).
    */
   #age(): void {
-    const leader = this.#leader();
-    if (leader === undefined) return;
+    let index = this.#timeline.length - 1;
+    const newest = this.#newestComplete();
+    while (index >= 0 && this.#timeline[index]!.boundary.number > newest) index--;
     let seconds = 0;
-    let index = leader.segments.length - (leader.open === undefined ? 1 : 2);
-    while (index >= 0 && seconds < this.#window) seconds += leader.segments[index--]!.duration;
-    const listed = leader.segments[index + 1]?.number ?? 0;
-    this.#listFrom(listed);
+    while (index >= 0 && seconds < this.#window) seconds += this.#timeline[index--]!.duration;
+    this.#listFrom(this.#timeline[index + 1]?.boundary.number ?? 0);
     const grace = this.#window + this.#targetDuration;
-    for (seconds = 0; index >= 0 && seconds < grace; index--) seconds += leader.segments[index]!.duration;
-    const kept = leader.segments[index + 1]?.number ?? 0;
+    for (seconds = 0; index >= 0 && seconds < grace; index--) seconds += this.#timeline[index]!.duration;
+    this.#forget(this.#timeline[index + 1]?.boundary.number ?? 0);
+  }
+
+  /** Frees all segments before `number`. */
+  #forget(number: number): void {
     for (const rendition of this.#renditions.values()) {
-      while ((rendition.segments[0]?.number ?? kept) < kept) rendition.evictOldest();
+      while ((rendition.segments[0]?.number ?? number) < number) rendition.evictOldest();
       if (!rendition.active && rendition.segments.length === 0) this.#renditions.delete(rendition.id);
     }
+    while (this.#timeline.length > 1 && this.#timeline[0]!.boundary.number < number) this.#timeline.shift();
   }
 
   /** Drops the oldest segment of everyone until the bytes fit; the newest one stays, whatever it takes. */
   #makeRoom(): void {
-    const leader = this.#leader();
-    const newest = leader?.segments.at(-1)?.number ?? 0;
+    const newest = this.#timeline.at(-1)?.boundary.number ?? 0;
     while (this.heldBytes > this.#maxBytes) {
-      let oldest = Number.POSITIVE_INFINITY;
-      for (const rendition of this.#renditions.values()) {
-        oldest = Math.min(oldest, rendition.segments[0]?.number ?? Number.POSITIVE_INFINITY);
-      }
+      const oldest = this.#timeline[0]?.boundary.number ?? newest;
       if (oldest >= newest) return;
-      for (const rendition of this.#renditions.values()) {
-        if (rendition.segments[0]?.number === oldest) rendition.evictOldest();
-      }
       if (oldest >= this.#listedFrom) {
         this.evictedEarly++;
         this.#listFrom(oldest + 1);
       }
+      this.#forget(oldest + 1);
     }
   }
 
   #listFrom(number: number): void {
     if (number <= this.#listedFrom) return;
     this.#listedFrom = number;
-    while (this.#boundaries.length > 1 && this.#boundaries[0]!.number < number) this.#boundaries.shift();
-    const current = this.#boundaries[0]?.discontinuitySequence ?? 0;
+    const first = this.#timeline.find((entry) => entry.boundary.number >= number);
+    const current = first?.boundary.discontinuitySequence ?? 0;
     this.#periods = this.#periods.filter((period) => period.id >= current);
   }
 
-  /** The rendition that is furthest. */
-  #leader(): LiveRendition | undefined {
-    let leader: LiveRendition | undefined;
-    for (const rendition of this.#renditions.values()) {
-      if (leader === undefined || rendition.lastComplete > leader.lastComplete) leader = rendition;
-    }
-    return leader;
+  #newestComplete(): number {
+    let newest = -1;
+    for (const rendition of this.#renditions.values()) newest = Math.max(newest, rendition.lastComplete);
+    return newest;
   }
 }

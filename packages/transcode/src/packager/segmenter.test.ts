@@ -463,6 +463,11 @@ describe("for any source", () => {
           for (const [index, segment] of list.entries()) {
             const { boundary, parts } = segment;
             expect(boundary).toEqual(segments.get("copy")![index]!.boundary);
+            // The source may end with so few frames after a boundary that there is no audio for them.
+            if (segment.missed) {
+              expect(index).toBe(list.length - 1);
+              continue;
+            }
             const frame = parts[0]!.packets[0]!.duration / parts[0]!.packets[0]!.track.timescale;
             expect(Math.abs(segment.time - boundary.time)).toBeLessThanOrEqual(frame * 1.01);
             expect(Math.round(segment.duration)).toBeLessThanOrEqual(segmenter.targetDuration!);
@@ -475,7 +480,6 @@ describe("for any source", () => {
           }
         }
         expect(segmenter.stats).toMatchObject({
-          missedSegments: 0,
           unalignedKeyframes: 0,
           repairedTimestamps: 0,
           oversizedParts: 0,
