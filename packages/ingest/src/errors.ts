@@ -10,6 +10,7 @@
  *   `STREAM_NOT_FOUND`: nobody publishes under that key.
  * - `HANDSHAKE_TIMEOUT`, `FIRST_MEDIA_TIMEOUT`, `IDLE_TIMEOUT`: the peer was too quiet.
  * - `SLOW_PEER`: the peer reads too slowly for what it asked. `CONNECTION_LOST`, `CONNECTION_FAILED`: the network.
+ * - `STREAM_ENDED`: the server says that the stream is over.
  * - `REJECTED`: a server refused what the client asked, for a reason that is only in the message.
  * - `ADDRESS_IN_USE`: the port is taken. `INVALID_URL`: not an RTMP address. `CLOSED`: used after `close()`.
  */
@@ -35,6 +36,7 @@ export type IngestErrorCode =
   | "SLOW_PEER"
   | "CONNECTION_LOST"
   | "CONNECTION_FAILED"
+  | "STREAM_ENDED"
   | "REJECTED"
   | "ADDRESS_IN_USE"
   | "INVALID_URL"

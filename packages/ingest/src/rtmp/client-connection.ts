@@ -147,7 +147,7 @@ export class ClientConnection {
   #handle(event: ClientEvent): void {
     if (event.type === "started") this.#start();
     else if (event.type === "media") this.#options.onMedia?.(event.message);
-    else this.#fail(new IngestError("CONNECTION_LOST", event.description));
+    else this.#fail(new IngestError("STREAM_ENDED", event.description));
   }
 
   #flush(): boolean {

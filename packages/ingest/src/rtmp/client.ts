@@ -168,6 +168,7 @@ class TcpRtmpClient implements RtmpClient {
               return true;
             } catch (error) {
               if (ending.aborted) return true;
+              if (reconnect === false && error instanceof IngestError && error.code === "STREAM_ENDED") return true;
               if (error instanceof IngestError && !FATAL.has(error.code)) {
                 this.#logger.warn({ code: error.code, host: this.#url.host, app: this.#url.app }, error.message);
                 if (reconnect !== false && performance.now() - startedAt > stableAfter) return false;

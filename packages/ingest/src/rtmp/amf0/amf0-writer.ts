@@ -108,19 +108,23 @@ class Amf0Writer {
   }
 
   #uint8(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    const offset = this.#grow(1);
+    this.#view.setUint8(offset, value);
   }
 
   #uint16(value: number): void {
-    this.#view.setUint16(this.#grow(2), value);
+    const offset = this.#grow(2);
+    this.#view.setUint16(offset, value);
   }
 
   #uint32(value: number): void {
-    this.#view.setUint32(this.#grow(4), value);
+    const offset = this.#grow(4);
+    this.#view.setUint32(offset, value);
   }
 
   #float64(value: number): void {
-    this.#view.setFloat64(this.#grow(8), value);
+    const offset = this.#grow(8);
+    this.#view.setFloat64(offset, value);
   }
 
   #grow(count: number): number {
