@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import type { AudioTrack, Packet, Track, VideoTrack } from "../track.ts";
 import { createFragmentReader } from "./fragment-reader.ts";
+import { writeFragment } from "./fragment-writer.ts";
 import type { InitSegment } from "./init-reader.ts";
+import { writeInitSegment } from "./init-writer.ts";
 
 /** Bytes of a file in `fixtures/`. */
 export function fixture(name: string): Uint8Array {
@@ -21,10 +23,10 @@ export function readAll(bytes: Uint8Array, pieceSize = bytes.length): { init: In
   return { init: reader.init, packets };
 }
 
-/** The first track of a fixture, with its packets. */
-export function trackFixture(name: string): { track: Track; packets: Packet[] } {
+/** The first track of a fixture, or the first of a kind, with its packets. */
+export function trackFixture(name: string, kind?: Track["kind"]): { track: Track; packets: Packet[] } {
   const { init, packets } = readAll(fixture(name));
-  const track = init.tracks[0];
+  const track = init.tracks.find((candidate) => kind === undefined || candidate.kind === kind);
   if (track === undefined) throw new Error(`${name} has no track`);
   return { track, packets: packets.filter((packet) => packet.track === track) };
 }
@@ -83,6 +85,24 @@ export function packetLists(track: Track, maxLength = 12): fc.Arbitrary<Packet[]
       return packet;
     });
   });
+}
+
+/** Packets as a CMAF file: initialisation and fragments of at most `size` packets, with every box that may stand beside them. */
+export function writeFile(track: Track, packets: readonly Packet[], size: number): Uint8Array<ArrayBuffer> {
+  const fragments: Uint8Array[] = [];
+  for (let at = 0; at < packets.length; at += size) {
+    fragments.push(
+      writeFragment({
+        track,
+        packets: packets.slice(at, at + size),
+        sequenceNumber: fragments.length + 1,
+        styp: at === 0 ? ["cmfs", "cmff", "msdh"] : ["cmfl"],
+        prft: { wallClock: 1_700_000_000_000 + at },
+        emsg: at === 0 ? [{ schemeIdUri: "urn:x", timescale: 1, presentationTime: 0, id: 1 }] : [],
+      }),
+    );
+  }
+  return concat([writeInitSegment({ tracks: [track] }), ...fragments]);
 }
 
 /** Cuts bytes into pieces whose sizes repeat the given ones. */
