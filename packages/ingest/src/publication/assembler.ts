@@ -35,6 +35,9 @@ export const MAX_HELD_BYTES = 8 * 1024 * 1024;
 /** Audio held while the first keyframe of the video is awaited. Milliseconds. */
 const MAX_HELD_AUDIO = 2_000;
 
+/** Audio packets that wait until the duration of the first picture is known: a second or so. */
+const MAX_LEADING_PACKETS = 64;
+
 /** Tracks of one publication: multitrack messages could name 512. */
 export const MAX_TRACKS = 16;
 
@@ -61,6 +64,8 @@ export class PublicationAssembler {
   #held: Frame[] | null = [];
   #heldBytes = 0;
   #heldSince: number | undefined;
+  /** Audio that waits for the first picture to go first: readers start there. Null once it has. */
+  #leading: Packet[] | null = [];
   #hint: MediaHint | undefined;
   #origin = 0;
   #repairs = noRepairs();
@@ -176,7 +181,7 @@ export class PublicationAssembler {
       return undefined;
     }
     const assembler = new TrackAssembler(tag.kind, id, {
-      packet: (packet) => this.#sink.packet(packet),
+      packet: (packet) => this.#packet(packet),
       repaired: (kind) => this.#repair(kind, `track ${id}`),
     });
     this.#assemblers.set(id, assembler);
@@ -260,7 +265,9 @@ export class PublicationAssembler {
         this.#tracks.set(assembler.id, assembler.format.track);
       }
     }
-    this.#sink.start(this.#trackList());
+    const tracks = this.#trackList();
+    if (tracks.every(({ kind }) => kind === "audio")) this.#leading = null;
+    this.#sink.start(tracks);
     for (const frame of held) this.#write(frame);
   }
 
@@ -277,6 +284,18 @@ export class PublicationAssembler {
       this.#sink.retrack(this.#trackList());
     }
     assembler.write(frame, this.#origin);
+  }
+
+  #packet(packet: Packet): void {
+    const leading = this.#leading;
+    if (leading !== null && packet.track.kind === "audio") {
+      leading.push(packet);
+      if (leading.length >= MAX_LEADING_PACKETS) for (const assembler of this.#assemblers.values()) assembler.flush();
+      return;
+    }
+    this.#leading = null;
+    this.#sink.packet(packet);
+    if (leading !== null) for (const audio of leading) this.#sink.packet(audio);
   }
 
   #trackList(): Track[] {
