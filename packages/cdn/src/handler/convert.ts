@@ -18,7 +18,9 @@ export function toRequest(raw: RawRequest): Request {
   const init = { method: raw.method, headers, signal: raw.signal };
   const url = raw.origin + raw.target;
   if (raw.body === null || raw.method === "GET" || raw.method === "HEAD") return new Request(url, init);
-  return new Request(url, { ...init, body: toReadableStream(raw.body), duplex: "half" });
+  // The DOM's own types do not know `duplex`, which Fetch asks of a body that is a stream.
+  const streamed: RequestInit & { duplex: "half" } = { ...init, body: toReadableStream(raw.body), duplex: "half" };
+  return new Request(url, streamed);
 }
 
 /** The raw request of a web one. */
