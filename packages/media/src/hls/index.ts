@@ -1,5 +1,7 @@
 /** HLS: Media and Multivariant Playlists as typed values, written, read and judged. */
 
+export { type AuthoringRule, authoringRules, checkAuthoring, formatViolations } from "./authoring/check-authoring.ts";
+export type { AuthoringMedia, AuthoringPresentation, Severity, Violation } from "./authoring/rule.ts";
 export { applyDelta, createDelta } from "./delta.ts";
 export type {
   AttributeValue as HlsAttributeValue,
