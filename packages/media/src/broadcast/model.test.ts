@@ -6,10 +6,10 @@ import { MediaError } from "../errors.ts";
 import type { AudioTrack, Packet, Track, VideoTrack } from "../track.ts";
 import { createPacketBroadcast, PACKET_OVERHEAD, type PacketBroadcast } from "./index.ts";
 
-const MAX_BYTES = 8 * PACKET_OVERHEAD;
+const MAX_BYTES = 12 * PACKET_OVERHEAD;
 const MAX_DROPS = 1;
 /** Of media, in seconds. */
-const MAX_LAG = 0.3;
+const MAX_LAG = 0.1;
 
 /** What a model reader has, and where it is in the list of everything written. */
 interface ModelReader {
