@@ -8,6 +8,7 @@ export type {
   RepresentationBase,
   Resync,
 } from "./adaptation-set.ts";
+export { checkMpd, type MpdViolation, mpdRuleList as mpdRules } from "./check-mpd.ts";
 export type {
   BaseUrl,
   DashContentSteering,
@@ -31,5 +32,6 @@ export type {
   TimelineEntry,
   UrlRange,
 } from "./segment-addressing.ts";
+export { effectiveTemplate, MAX_TIMELINE_SEGMENTS, type TimelineSegment, timelineSegments } from "./timeline.ts";
 export { writeMpd } from "./write-mpd.ts";
 export type { XmlElement } from "./xml.ts";
