@@ -1,0 +1,3 @@
+/** The reference edge, as a function to call. */
+
+export { type EdgeOptions, type RunningEdge, startEdge } from "./edge.ts";

@@ -1,0 +1,3 @@
+/** The reference origin, as a function to call. */
+
+export { type OriginOptions, type RunningOrigin, startOrigin } from "./origin.ts";
