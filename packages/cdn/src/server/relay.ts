@@ -1,10 +1,16 @@
 /** Writes a response body to a client with backpressure, and lets go of its source when the client leaves. */
 
-import type { Writable } from "node:stream";
 import { CdnError } from "../errors.ts";
 
-/** What both `http.ServerResponse` and an HTTP/2 stream are. */
-export type Sink = Pick<Writable, "write" | "end" | "destroy" | "destroyed" | "once" | "off">;
+/** Where a body goes: an `http.ServerResponse`, an HTTP/2 stream, or part of a kept connection. */
+export interface Sink {
+  readonly destroyed: boolean;
+  /** False: wait for `drain`. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  once(event: "close" | "drain", listener: () => void): void;
+  off(event: "close" | "drain", listener: () => void): void;
+}
 
 /** Whole bodies above this many bytes are handed over in pieces of it, so that a slow client's progress can be seen. */
 export const MAX_WRITE_BYTES = 1024 * 1024;

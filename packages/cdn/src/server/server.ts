@@ -5,10 +5,12 @@ import { type AddressInfo, createServer as createTcpServer, type Socket, type Se
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { rawHandlerOf } from "../handler/raw.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { Connections, type TrackedConnection } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
 import { type AdapterOptions, Http1Adapter } from "./http1.ts";
+import { FastHttp1Connection } from "./http1-fast.ts";
 import { Http2Adapter } from "./http2.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 
@@ -70,6 +72,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const http1 = new Http1Adapter(adapter);
   const h2 = http2 ? new Http2Adapter(adapter) : undefined;
 
+  const isRaw = rawHandlerOf(handler) !== undefined;
+  const acceptHttp1 = (connection: TrackedConnection): void => {
+    if (isRaw) new FastHttp1Connection(connection, adapter, () => http1.accept(connection));
+    else http1.accept(connection);
+  };
+
   const accept = (socket: Socket): TrackedConnection | undefined => {
     socket.on("error", (error) => logger.debug({ err: error }, "a connection failed"));
     return connections.add(socket);
@@ -79,11 +87,17 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       ? createTcpServer({ noDelay: true }, (socket) => {
           const connection = accept(socket);
           if (connection === undefined) return;
-          if (h2 === undefined) http1.accept(connection);
-          else onFirstBytes(connection, (bytes) => (isHttp2Preface(bytes) ? h2 : http1).accept(connection));
+          if (h2 === undefined) acceptHttp1(connection);
+          else {
+            onFirstBytes(connection, (bytes) => {
+              if (isHttp2Preface(bytes)) h2.accept(connection);
+              else acceptHttp1(connection);
+            });
+          }
         })
       : createTlsListener(tls, h2 !== undefined, limits, accept, (connection, protocol) => {
-          (protocol === "h2" && h2 !== undefined ? h2 : http1).accept(connection);
+          if (protocol === "h2" && h2 !== undefined) h2.accept(connection);
+          else acceptHttp1(connection);
         });
   listener.on("tlsClientError", (error) => logger.debug({ err: error }, "a TLS handshake failed"));
 

@@ -23,9 +23,6 @@ const MAX_SECONDS = 2 ** 31;
 /**
  * Parses the field. A directive that is there twice counts as the stricter of the two, a time that is no number counts as zero, and
  * `private="field"` or `no-cache="field"` as if they named no field.
- *
- * Seconds may have a fraction, which RFC 9111 does not know: a live playlist is fresh for half a part. Other caches read such
- * a time as stale, which is safe.
  */
 export function parseCacheControl(field: string | undefined): ResponseDirectives {
   const flags = new Set<string>();
@@ -58,6 +55,6 @@ export function parseCacheControl(field: string | undefined): ResponseDirectives
 }
 
 function parseSeconds(text: string | undefined): number {
-  if (text === undefined || !/^\d+(?:\.\d+)?$/.test(text)) return 0;
+  if (text === undefined || !/^\d+$/.test(text)) return 0;
   return Math.min(Number(text), MAX_SECONDS);
 }

@@ -1,0 +1,65 @@
+/** One key for all spellings of one question. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createCacheKeys } from "./cache-key.ts";
+import { normalizedField, VaryIndex, varyNames } from "./vary.ts";
+
+const keys = createCacheKeys({ ignoreParams: ["token", "utm_*"] });
+
+test.each([
+  ["/live/demo/index.m3u8", "/live/demo/index.m3u8"],
+  ["/live/%64emo/index.m3u8?", "/live/demo/index.m3u8"],
+  ["/index.m3u8?_HLS_part=2&_HLS_msn=007", "/index.m3u8?_HLS_msn=7&_HLS_part=2"],
+  ["/index.m3u8?_HLS_skip=YES&_HLS_part=0&_HLS_msn=3", "/index.m3u8?_HLS_msn=3&_HLS_part=0&_HLS_skip=YES"],
+  ["/index.m3u8?_HLS_msn=0&z=1&a=2", "/index.m3u8?a=2&z=1&_HLS_msn=0"],
+  ["/s.m4s?CMCD=br%3D3200%2Csid%3D%22a%22", "/s.m4s"],
+  ["/s.m4s?token=abc&x=1&utm_source=tv&utm_medium=q", "/s.m4s?x=1"],
+  ["/s.m4s?x=2&x=1", "/s.m4s?x=2&x=1"],
+  ["/s.m4s?&&x", "/s.m4s?x"],
+  ["/s.m4s?x=%7e%2f&y=100%", "/s.m4s?x=~%2F&y=100%"],
+  ["/s.m4s?%74oken=abc", "/s.m4s"],
+])("%s is filed under %s", (target, key) => {
+  expect(keys.of(target)).toBe(key);
+  expect(keys.of(target)).toBe(key);
+});
+
+test("paths that hide something have no key", () => {
+  expect(() => keys.of("/a/%2e%2e/b")).toThrow(expect.objectContaining({ code: "INVALID_PATH" }));
+});
+
+test("a key is its own key, and neither order nor ignored parameters change it", () => {
+  const param = fc.tuple(
+    fc.constantFrom("_HLS_msn", "_HLS_part", "_HLS_skip", "CMCD", "token", "utm_x", "a", "b", "%41"),
+    fc.constantFrom("", "=", "=1", "=007", "=%7E", "=YES"),
+  );
+  fc.assert(
+    fc.property(fc.uniqueArray(param, { selector: ([name]) => name, maxLength: 8 }), fc.nat(7), (params, turn) => {
+      const texts = params.map((pair) => pair.join(""));
+      const key = keys.of(`/p?${texts.join("&")}`);
+      expect(keys.of(key)).toBe(key);
+      const turned = [...texts.slice(turn), ...texts.slice(0, turn), "CMCD=x", "utm_late=1"];
+      expect(keys.of(`/p?${turned.join("&")}`)).toBe(key);
+    }),
+  );
+});
+
+test("Accept-Encoding counts only as far as encodings in use are taken", () => {
+  expect(normalizedField("accept-encoding", "gzip, deflate, br;q=0.9")).toBe("br,gzip");
+  expect(normalizedField("accept-encoding", "deflate, GZIP")).toBe("gzip");
+  expect(normalizedField("accept-encoding", "br;q=0, gzip;q=0.000, zstd; q=0.1")).toBe("zstd");
+  expect(normalizedField("accept-encoding", "xgzip, brotli")).toBe("");
+  expect(normalizedField("accept-language", "de ,en")).toBe("de,en");
+});
+
+test("answers that vary are filed by the fields they vary by, and all forgotten at once", () => {
+  const vary = new VaryIndex();
+  expect(vary.keyOf("/p", { origin: "a" })).toBe("/p");
+  vary.learn("/p", varyNames("Origin, Accept-Encoding") ?? []);
+  const first = vary.keyOf("/p", { origin: "a" });
+  expect(vary.keyOf("/p", { origin: "b" })).not.toBe(first);
+  expect(vary.keyOf("/p", { origin: "a", "user-agent": "x" })).toBe(first);
+  vary.invalidate("/p");
+  expect(vary.keyOf("/p", { origin: "a" })).not.toBe(first);
+  expect(varyNames("a, *")).toBeNull();
+});

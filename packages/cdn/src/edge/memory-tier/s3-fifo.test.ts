@@ -1,0 +1,74 @@
+/** The memory tier: bounded in bytes, and not to be scanned empty. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createS3FifoTier } from "./s3-fifo.ts";
+
+test("never holds more than its bytes, and counts right, whatever is done to it", () => {
+  const key = fc.nat(20).map(String);
+  const step = fc.oneof(
+    fc.record({ do: fc.constant("set" as const), key, size: fc.integer({ min: 1, max: 60 }) }),
+    fc.record({ do: fc.constant("get" as const), key }),
+    fc.record({ do: fc.constant("delete" as const), key }),
+    fc.record({ do: fc.constant("reserve" as const), size: fc.integer({ min: 1, max: 60 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const tier = createS3FifoTier<{ size: number; key: string }>(100);
+      let reserved = 0;
+      for (const each of steps) {
+        if (each.do === "set") {
+          const stored = tier.set(each.key, each);
+          expect(tier.get(each.key)).toBe(stored ? each : undefined);
+        } else if (each.do === "get") {
+          const found = tier.get(each.key);
+          if (found !== undefined) expect(found.key).toBe(each.key);
+        } else if (each.do === "delete") {
+          tier.delete(each.key);
+          expect(tier.get(each.key)).toBeUndefined();
+        } else if (tier.reserve(each.size)) reserved += each.size;
+        expect(tier.bytes).toBeLessThanOrEqual(100);
+      }
+      tier.release(reserved);
+      let bytes = 0;
+      let entries = 0;
+      for (let name = 0; name <= 20; name += 1) {
+        const found = tier.get(String(name));
+        if (found === undefined) continue;
+        bytes += found.size;
+        entries += 1;
+      }
+      expect(tier).toMatchObject({ bytes, entries });
+    }),
+  );
+});
+
+test("a scan of objects asked for once does not push out what is asked for again and again", () => {
+  const tier = createS3FifoTier<{ size: number }>(1000);
+  for (let name = 0; name < 50; name += 1) {
+    tier.set(`hot-${name}`, { size: 10 });
+    tier.get(`hot-${name}`);
+    tier.get(`hot-${name}`);
+  }
+  for (let name = 0; name < 10_000; name += 1) tier.set(`once-${name}`, { size: 10 });
+  let kept = 0;
+  for (let name = 0; name < 50; name += 1) if (tier.get(`hot-${name}`) !== undefined) kept += 1;
+  expect(kept).toBe(50);
+});
+
+test("an object that was evicted and is asked for again goes straight to the main queue", () => {
+  const tier = createS3FifoTier<{ size: number }>(100);
+  for (let name = 0; name < 20; name += 1) tier.set(String(name), { size: 10 });
+  expect(tier.get("0")).toBeUndefined();
+  tier.set("0", { size: 10 });
+  for (let name = 100; name < 120; name += 1) tier.set(String(name), { size: 10 });
+  expect(tier.get("0")).toBeDefined();
+});
+
+test("an object that can never fit is refused, and nothing is evicted for it", () => {
+  const tier = createS3FifoTier<{ size: number }>(100);
+  tier.set("small", { size: 10 });
+  expect(tier.set("large", { size: 101 })).toBe(false);
+  expect(tier.reserve(101)).toBe(false);
+  expect(tier.get("small")).toBeDefined();
+});
