@@ -2,6 +2,7 @@
 
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_LOG_ERROR,
   AV_OPT_SEARCH_CHILDREN,
   AV_PICTURE_TYPE_I,
   AV_PICTURE_TYPE_NONE,
@@ -15,7 +16,17 @@ import {
   AVERROR_EAGAIN,
   AVERROR_EOF,
 } from "node-av/constants";
-import { avChannelLayoutDefault, Codec, CodecContext, FFmpegError, Frame, Option, Packet, Rational } from "node-av/lib";
+import {
+  avChannelLayoutDefault,
+  Codec,
+  CodecContext,
+  FFmpegError,
+  Frame,
+  Log,
+  Option,
+  Packet,
+  Rational,
+} from "node-av/lib";
 
 /** One encoded packet, in ticks of its encoder. */
 export interface EncodedPacket {
@@ -128,6 +139,8 @@ export class SoundEncoder {
     return packets;
   }
 }
+
+Log.setLevel(AV_LOG_ERROR);
 
 function create(name: string, configure: (encoder: CodecContext) => Record<string, string>): CodecContext {
   const codec = Codec.findEncoderByName(name as never);
