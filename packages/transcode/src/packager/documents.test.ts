@@ -25,6 +25,7 @@ describe("low-latency HLS", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXTINF:2,
@@ -65,6 +66,7 @@ describe("low-latency HLS", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXTINF:2.005333,
@@ -177,6 +179,7 @@ describe("low-latency HLS", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-SKIP:SKIPPED-SEGMENTS=6
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:12.000Z
@@ -230,6 +233,7 @@ describe("low-latency HLS", () => {
 
   test("keeps the target duration and the part target when the publisher comes back with other ones", async () => {
     await using scene = new LiveScene();
+    scene.allowed = ["independent-segments"];
     scene.publish([video25, audio48]);
     await scene.send(5);
     const fixed = (text: string) =>
@@ -252,8 +256,12 @@ describe("HLS for old players", () => {
       #EXT-X-VERSION:6
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-MEDIA-SEQUENCE:1
+      #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
+      #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
+      #EXTINF:2,
+      s0-0.m4s
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:02.000Z
       #EXTINF:2,
       s0-1.m4s
@@ -279,6 +287,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXT-X-PART:DURATION=0.6,URI="s0-p0.m4s",INDEPENDENT=YES
@@ -330,6 +339,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXT-X-PART:DURATION=0.6,URI="s0-p0.m4s",INDEPENDENT=YES
@@ -373,6 +383,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXT-X-PART:DURATION=0.618667,URI="s0-p0.m4s",INDEPENDENT=YES
@@ -421,7 +432,7 @@ describe("a publisher that leaves and comes back", () => {
     scene.publish([video25]);
     await scene.send(2.7);
     expect(await scene.text("/720p/index.m3u8")).toContain("#EXT-X-DISCONTINUITY-SEQUENCE:1\n");
-    await scene.send(5);
+    await scene.send(7);
     expect(await scene.text("/720p/index.m3u8")).toContain("#EXT-X-DISCONTINUITY-SEQUENCE:2\n");
   });
 
@@ -482,12 +493,14 @@ describe("a rendition that hangs", () => {
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
       #EXT-X-MEDIA-SEQUENCE:0
+      #EXT-X-DISCONTINUITY-SEQUENCE:0
       #EXT-X-MAP:URI="s0-init0.mp4"
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:00.000Z
       #EXTINF:2,
       s0-0.m4s
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:02.000Z
-      #EXTINF:0.8,
+      #EXT-X-GAP
+      #EXTINF:2,
       s0-1.m4s
       #EXT-X-PROGRAM-DATE-TIME:2026-01-01T12:00:04.000Z
       #EXT-X-GAP

@@ -159,7 +159,7 @@ async function media(
   if (match === null) return notFound();
   const number = Number(match[2]);
   const body = await (match[1] === "p"
-    ? bodyOf(stream, request, wait, number === rendition.nextPart, () => rendition.part(number)?.body)
+    ? bodyOf(stream, request, wait, number === rendition.nextPart, () => startedPart(rendition, number))
     : bodyOf(stream, request, wait, number > rendition.lastComplete && number <= rendition.lastComplete + 2, () =>
         startedSegment(rendition, number),
       ));
@@ -168,9 +168,14 @@ async function media(
   return new Response(body.stream(), { headers: { "Content-Type": type, "Cache-Control": IMMUTABLE } });
 }
 
+function startedPart(rendition: LiveRendition, number: number): GrowingBody | undefined {
+  const part = rendition.part(number);
+  return part?.gap ? undefined : part?.body;
+}
+
 function startedSegment(rendition: LiveRendition, number: number): GrowingBody | undefined {
   const segment = rendition.segment(number);
-  return segment === undefined || segment.missed || segment.body.size === 0 ? undefined : segment.body;
+  return segment === undefined || segment.body.size === 0 ? undefined : segment.body;
 }
 
 async function bodyOf(

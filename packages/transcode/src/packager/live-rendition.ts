@@ -6,8 +6,9 @@ import { type InitSegment, type Part, Segment } from "./segment.ts";
 import type { ChunkCut, PartClosed, SegmentClosed, SegmentMissed, SegmentOpened } from "./segmenter-event.ts";
 
 const BRANDS = ["cmfs", "msdh"] as const;
-/** Segments shorter than this share of the target duration say nothing about the peak bit rate (RFC 8216bis §4.4.6.2). */
-const SHORTEST_PEAK = 0.5;
+/** The peak bit rate is that of any run of segments between these many target durations (RFC 8216bis §4.4.6.2). */
+const SHORTEST_RUN = 0.5;
+const LONGEST_RUN = 1.5;
 
 /** Where a rendition stands: the newest part or, where it has none, segment that can be fetched whole. */
 export interface LivePosition {
@@ -33,10 +34,12 @@ export class LiveRendition {
   readonly #inits: InitSegment[] = [];
   #generation = -1;
   #initTrack: Track | undefined;
+  readonly #partTarget: number;
   #nextPart = 0;
   #sequenceNumber = 1;
   #peakBitrate = 0;
   #frames = 0;
+  #openFrames = 0;
   #frameSeconds = 0;
   #prft: { wallClock: number; mediaTime: number } | undefined;
   /** Bytes of segments and initialisation segments held. */
@@ -44,17 +47,18 @@ export class LiveRendition {
   partsMade = 0;
   segmentsMade = 0;
 
-  constructor(id: string, name: string, track: Track, prefix: string) {
+  constructor(id: string, name: string, track: Track, prefix: string, partTarget: number) {
     this.id = id;
     this.name = name;
     this.kind = track.kind;
     this.track = track;
     this.prefix = prefix;
+    this.#partTarget = partTarget;
   }
 
   get open(): Segment | undefined {
     const last = this.segments.at(-1);
-    return last === undefined || last.complete || last.missed ? undefined : last;
+    return last === undefined || last.complete ? undefined : last;
   }
 
   /** Number of the newest segment that is whole or missed, -1 before the first. */
@@ -82,26 +86,10 @@ export class LiveRendition {
     return this.#initName(this.#generation + 1);
   }
 
-  get currentInit(): InitSegment | undefined {
-    return this.#inits.at(-1);
-  }
-
   /** Highest bits per second of a whole segment so far, or what the track says if that is more. Never falls once a segment is whole. */
   get bandwidth(): number {
     if (this.#peakBitrate === 0 && this.track.bitrate === undefined) return this.#firstBitrate();
     return Math.ceil(Math.max(this.#peakBitrate, this.track.bitrate ?? 0));
-  }
-
-  /** Bits per second over the segments held. */
-  get averageBandwidth(): number {
-    let bytes = 0;
-    let seconds = 0;
-    for (const segment of this.segments) {
-      if (!segment.complete) continue;
-      bytes += segment.body.size;
-      seconds += segment.duration;
-    }
-    return seconds === 0 ? this.bandwidth : Math.min(this.bandwidth, Math.ceil((bytes * 8) / seconds));
   }
 
   /** As the track says, else as counted. */
@@ -123,11 +111,12 @@ export class LiveRendition {
     const { boundary, time, startTicks } = event;
     const wallClock = boundary.programDateTime + (time - boundary.time) * 1000;
     this.#prft = { wallClock, mediaTime: startTicks };
+    this.#openFrames = 0;
     this.segments.push(
       new Segment({
         name: this.#segmentName(boundary.number),
         boundary,
-        init: this.currentInit,
+        init: this.#inits.at(-1)!,
         startTicks,
         programDateTime: Math.round(wallClock),
       }),
@@ -149,7 +138,7 @@ export class LiveRendition {
     part.body.append(bytes);
     segment.body.append(bytes);
     this.heldBytes += bytes.length;
-    this.#frames += packets.length;
+    this.#openFrames += packets.length;
   }
 
   closePart({ duration, independent }: PartClosed): void {
@@ -161,28 +150,32 @@ export class LiveRendition {
     this.partsMade++;
   }
 
-  closeSegment({ ticks, duration }: SegmentClosed, targetDuration: number): void {
+  closeSegment({ ticks, duration, incomplete }: SegmentClosed, targetDuration: number): void {
     const segment = this.open!;
+    if (incomplete) this.#dropOpenPart(segment);
     segment.finish(ticks, duration);
+    if (incomplete) {
+      this.#fillWithGaps(segment);
+      return;
+    }
+    this.#frames += this.#openFrames;
     this.#frameSeconds += duration;
     this.segmentsMade++;
-    const bitrate = duration > 0 ? (segment.body.size * 8) / duration : 0;
-    if (duration >= targetDuration * SHORTEST_PEAK || this.#peakBitrate === 0) {
-      this.#peakBitrate = Math.max(this.#peakBitrate, bitrate);
-    }
+    this.#measure(targetDuration);
   }
 
   missSegment({ boundary, duration }: SegmentMissed): void {
+    if (this.#initTrack === undefined) this.#initialise(this.track);
     const segment = new Segment({
       name: this.#segmentName(boundary.number),
       boundary,
-      init: undefined,
+      init: this.#inits.at(-1)!,
       startTicks: Math.round(boundary.time * this.track.timescale),
       programDateTime: Math.round(boundary.programDateTime),
     });
-    segment.duration = duration;
-    segment.ticks = Math.round(duration * this.track.timescale);
     this.segments.push(segment);
+    segment.finish(Math.round(duration * this.track.timescale), duration);
+    this.#fillWithGaps(segment);
   }
 
   /** Frees the oldest segment. */
@@ -192,7 +185,7 @@ export class LiveRendition {
     this.heldBytes -= segment.body.size;
     segment.body.evict();
     for (const part of segment.parts) part.body.evict();
-    const oldest = this.segments.find((other) => other.init !== undefined)?.init;
+    const oldest = this.segments[0]?.init;
     while (oldest !== undefined && this.#inits[0] !== oldest && this.#inits.length > 1) {
       this.heldBytes -= this.#inits.shift()!.bytes.length;
     }
@@ -221,6 +214,20 @@ export class LiveRendition {
     return this.#nextPart;
   }
 
+  /** Raises the peak to that of the runs that end with the newest segment. */
+  #measure(targetDuration: number): void {
+    let bits = 0;
+    let seconds = 0;
+    for (let i = this.segments.length - 1; i >= 0; i--) {
+      const segment = this.segments[i]!;
+      bits += segment.body.size * 8;
+      seconds += segment.duration;
+      if (seconds > LONGEST_RUN * targetDuration) break;
+      if (seconds >= SHORTEST_RUN * targetDuration) this.#peakBitrate = Math.max(this.#peakBitrate, bits / seconds);
+    }
+    if (this.#peakBitrate === 0 && seconds > 0) this.#peakBitrate = bits / seconds;
+  }
+
   /** Before anything is whole: what the parts so far amount to. */
   #firstBitrate(): number {
     let bytes = 0;
@@ -233,17 +240,37 @@ export class LiveRendition {
   }
 
   #openPart(segment: Segment): Part {
-    const number = this.#nextPart++;
-    const part: Part = {
-      number,
-      name: this.#partName(number),
-      body: new GrowingBody(),
-      duration: 0,
-      independent: false,
-      complete: false,
-    };
+    const part = this.#newPart(false);
     segment.parts.push(part);
     return part;
+  }
+
+  /** Low-latency clients count parts, so what is not there is listed as parts too. */
+  #fillWithGaps(segment: Segment): void {
+    segment.missed = true;
+    let missing = segment.duration;
+    for (const part of segment.parts) missing -= part.duration;
+    for (; missing > 1e-6; missing -= this.#partTarget) {
+      const part = this.#newPart(true);
+      part.duration = Math.min(missing, this.#partTarget);
+      part.complete = true;
+      segment.parts.push(part);
+    }
+  }
+
+  /** What takes its place has its name, since that is what the last playlist hinted at. */
+  #dropOpenPart(segment: Segment): void {
+    const part = segment.openPart;
+    if (part === undefined) return;
+    segment.parts.pop();
+    part.body.evict();
+    this.#nextPart = part.number;
+  }
+
+  #newPart(gap: boolean): Part {
+    const number = this.#nextPart++;
+    const name = this.#partName(number);
+    return { number, name, body: new GrowingBody(), duration: 0, independent: false, complete: false, gap };
   }
 
   #initialise(track: Track): void {

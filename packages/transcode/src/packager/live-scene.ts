@@ -4,6 +4,7 @@ import type { Packet, Track } from "@ami-streams/media";
 import { MadeClock, MadeFeed } from "./made-feed.ts";
 import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./made-packets.ts";
 import { createPackager, type Packager, type PackagerOptions, type PackagerSource } from "./packager.ts";
+import { PlaylistJudge } from "./playlist-judge.ts";
 
 export const NOON = Date.UTC(2026, 0, 1, 12);
 
@@ -23,6 +24,9 @@ export const audio48: SceneTrack = { track: madeAudioTrack(), duration: 1024, go
 export class LiveScene implements AsyncDisposable {
   readonly clock = new MadeClock(NOON);
   readonly packager: Packager;
+  /** Rules that the scene breaks on purpose. */
+  allowed: readonly string[] = [];
+  readonly #judge = new PlaylistJudge();
   #feed: MadeFeed | undefined;
   #tracks: readonly SceneTrack[] = [];
   #sent: number[] = [];
@@ -68,8 +72,13 @@ export class LiveScene implements AsyncDisposable {
     this.#elapsed = 0;
   }
 
-  get(path: string, init?: RequestInit): Promise<Response> {
-    return this.packager.handle(new Request(`http://stream${path}`, init));
+  /** Whatever playlist comes is remembered for the judge. */
+  async get(path: string, init?: RequestInit): Promise<Response> {
+    const response = await this.#fetch(path, init);
+    if (response.status === 200 && path.includes(".m3u8") && init?.method === undefined) {
+      this.#judge.see(path, await response.clone().text());
+    }
+    return response;
   }
 
   async text(path: string): Promise<string> {
@@ -78,8 +87,22 @@ export class LiveScene implements AsyncDisposable {
     return response.text();
   }
 
+  /** Ends the stream; fails when any playlist of the test broke an authoring rule. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#disposed && this.packager.stats.segments > 0) {
+      this.#disposed = true;
+      const fetch = (path: string) => this.#fetch(path);
+      await this.#judge.seeAll(fetch, "index.m3u8");
+      await this.#judge.seeAll(fetch, "hls.m3u8");
+    }
     await this.packager.close();
+    this.#judge.verdict(this.allowed);
+  }
+
+  #disposed = false;
+
+  #fetch(path: string, init?: RequestInit): Promise<Response> {
+    return this.packager.handle(new Request(`http://stream${path}`, init));
   }
 }
 

@@ -6,9 +6,12 @@ import { LiveRendition } from "./live-rendition.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
 
+/** A playlist is at least this many target durations long, but where bytes run out. */
+const MIN_WINDOW_TARGETS = 3;
+
 /** Options of {@link LiveWindow}. */
 export interface LiveWindowOptions {
-  /** Seconds of whole segments that playlists list. */
+  /** Seconds of whole segments that playlists list; at least three target durations. */
   readonly window: number;
   /** Bytes of all renditions together. The oldest segments go first, in all renditions at once. */
   readonly maxBytes: number;
@@ -70,7 +73,10 @@ export class LiveWindow {
   }
 
   /** A publisher session begins with these renditions; others keep what they have until it has left the window. */
-  start(inputs: readonly { readonly id: string; readonly name: string; readonly track: Track }[]): void {
+  start(
+    inputs: readonly { readonly id: string; readonly name: string; readonly track: Track }[],
+    partTarget: number,
+  ): void {
     for (const rendition of this.#renditions.values()) rendition.active = false;
     for (const { id, name, track } of inputs) {
       const before = this.#renditions.get(id);
@@ -80,7 +86,7 @@ export class LiveWindow {
       } else {
         // A name that comes back after it was forgotten must not give its files the names they had.
         const prefix = `${this.#prefix}${this.#sessions.toString(36)}`;
-        this.#renditions.set(id, new LiveRendition(id, name, track, prefix));
+        this.#renditions.set(id, new LiveRendition(id, name, track, prefix, partTarget));
       }
     }
     this.#sessions++;
@@ -117,6 +123,18 @@ export class LiveWindow {
     }
   }
 
+  /** Bits per second over the whole segments that a rendition's playlist lists; before there are any, the peak. */
+  averageBandwidth(rendition: LiveRendition): number {
+    let bytes = 0;
+    let seconds = 0;
+    for (const segment of this.listed(rendition)) {
+      if (segment.missed) continue;
+      bytes += segment.body.size;
+      seconds += segment.duration;
+    }
+    return seconds === 0 ? rendition.bandwidth : Math.min(rendition.bandwidth, Math.ceil((bytes * 8) / seconds));
+  }
+
   /** Segments of a rendition that its playlist lists, whole or missed, oldest first. */
   listed(rendition: LiveRendition): readonly Segment[] {
     const { segments } = rendition;
@@ -147,10 +165,12 @@ export class LiveWindow {
     let index = this.#timeline.length - 1;
     const newest = this.#newestComplete();
     while (index >= 0 && this.#timeline[index]!.boundary.number > newest) index--;
+    // RFC 8216bis §6.2.2: never less than three target durations.
+    const window = Math.max(this.#window, MIN_WINDOW_TARGETS * this.#targetDuration);
     let seconds = 0;
-    while (index >= 0 && seconds < this.#window) seconds += this.#timeline[index--]!.duration;
+    while (index >= 0 && seconds < window) seconds += this.#timeline[index--]!.duration;
     this.#listFrom(this.#timeline[index + 1]?.boundary.number ?? 0);
-    const grace = this.#window + this.#targetDuration;
+    const grace = window + this.#targetDuration;
     for (seconds = 0; index >= 0 && seconds < grace; index--) seconds += this.#timeline[index]!.duration;
     this.#forget(this.#timeline[index + 1]?.boundary.number ?? 0);
   }

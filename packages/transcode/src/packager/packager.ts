@@ -238,9 +238,9 @@ class LivePackager implements Packager {
 
   async #run(plan: RenditionPlan, signal: AbortSignal | undefined): Promise<void> {
     this.#sessions++;
-    this.window.start(plan.inputs);
-    this.presentation = plan.presentation;
     this.#segmenter.start(plan.inputs);
+    this.window.start(plan.inputs, this.#segmenter.partTarget!);
+    this.presentation = plan.presentation;
     const draining = new AbortController();
     const signals = [this.#closing.signal, draining.signal, ...(signal === undefined ? [] : [signal])];
     const stop = AbortSignal.any(signals);
@@ -294,13 +294,13 @@ class LivePackager implements Packager {
     }
     const rendition = this.window.rendition(id);
     const segment = rendition?.segments.findLast((candidate) => candidate.complete);
-    if (this.#onSegment === undefined || segment === undefined) return;
+    if (this.#onSegment === undefined || segment === undefined || segment.missed) return;
     this.#onSegment(finished(id, segment));
   }
 }
 
 function finished(rendition: string, segment: Segment): FinishedSegment {
-  const init = segment.init!;
+  const { init } = segment;
   return {
     rendition,
     number: segment.number,

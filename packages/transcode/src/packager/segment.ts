@@ -24,6 +24,8 @@ export interface Part {
   independent: boolean;
   /** Nothing more will be added. */
   complete: boolean;
+  /** Stands for media that there is none of: `GAP=YES`. */
+  readonly gap: boolean;
 }
 
 /** One media segment of one rendition, whole, growing or missed. */
@@ -31,8 +33,7 @@ export class Segment {
   readonly number: number;
   readonly name: string;
   readonly boundary: Boundary;
-  /** Undefined for one that was missed. */
-  readonly init: InitSegment | undefined;
+  readonly init: InitSegment;
   /** Presentation time of the first packet in ticks of the track. */
   readonly startTicks: number;
   /** Wall clock of the first packet, whole milliseconds since the Unix epoch. */
@@ -46,13 +47,13 @@ export class Segment {
   /** The same in ticks of the track. */
   ticks = 0;
   complete = false;
-  /** Nothing is there: `EXT-X-GAP`. */
-  readonly missed: boolean;
+  /** Nothing is there, or not all of it: `EXT-X-GAP`. */
+  missed = false;
 
   constructor(values: {
     readonly name: string;
     readonly boundary: Boundary;
-    readonly init: InitSegment | undefined;
+    readonly init: InitSegment;
     readonly startTicks: number;
     readonly programDateTime: number;
   }) {
@@ -62,7 +63,6 @@ export class Segment {
     this.init = values.init;
     this.startTicks = values.startTicks;
     this.programDateTime = values.programDateTime;
-    this.missed = values.init === undefined;
   }
 
   get openPart(): Part | undefined {
@@ -84,6 +84,7 @@ export class Segment {
     const bytes = this.body.bytes!;
     let at = 0;
     for (const part of this.parts) {
+      if (part.gap) continue;
       part.body.end(bytes.subarray(at, at + part.body.size));
       at += part.body.size;
     }

@@ -41,6 +41,8 @@ export interface SegmentClosed {
   readonly ticks: number;
   /** Seconds. */
   readonly duration: number;
+  /** Its rendition stopped on the way; duration is that of the others. */
+  readonly incomplete: boolean;
 }
 
 /** This rendition has nothing for a segment that others have. */

@@ -19,6 +19,8 @@ export class SegmenterRendition {
   /** Segment that is open, or was last closed or missed. */
   cursor: number;
   open = false;
+  /** Line time of the first packet of the open segment. */
+  openedAt = 0;
   /** Had a segment in this session. */
   started = false;
   /** Needs a keyframe at a boundary before it can go on. */

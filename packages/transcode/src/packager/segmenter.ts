@@ -241,9 +241,9 @@ export class Segmenter {
     const packet = rendition.head;
     if (packet === undefined) return false;
     const leads = rendition === this.#reference;
-    if (packet.track !== rendition.track) this.#reinitialise(rendition, packet, events);
+    if (packet.track !== rendition.track) this.#reinitialise(rendition, packet);
     if (rendition.waiting && packet.keyframe) rendition.alignTo(packet);
-    if (rendition === this.#returning) return this.#takeLead(rendition, packet, now, events);
+    if (rendition === this.#returning) return this.#takeLead(rendition, packet, now);
     const time = rendition.time(packet);
     if (!leads && time >= this.#horizon()) return false;
     if (leads) this.#lead(rendition, packet, time, now);
@@ -302,7 +302,6 @@ export class Segmenter {
       if (boundary.number < rendition.earliest || !this.#canStart(rendition, packet, time, boundary)) return false;
     } else if (rendition.kind === "video" && !packet.keyframe && boundary.keyframe) {
       if (boundary.number > rendition.cursor + 1) {
-        this.#close(rendition, events);
         rendition.waiting = true;
         return false;
       }
@@ -318,6 +317,7 @@ export class Segmenter {
     this.#miss(rendition, boundary.number, events);
     rendition.cursor = boundary.number;
     rendition.open = true;
+    rendition.openedAt = time;
     rendition.waiting = false;
     rendition.started = true;
     rendition.strayKeyframes = 0;
@@ -346,12 +346,11 @@ export class Segmenter {
   }
 
   /** The source changed a rendition's configuration, or its encoder was restarted. */
-  #reinitialise(rendition: SegmenterRendition, packet: Packet, events: SegmenterEvent[]): void {
+  #reinitialise(rendition: SegmenterRendition, packet: Packet): void {
     rendition.track = packet.track;
     if (!rendition.started) return;
     const time = (packet.keyframe ? packet.pts : packet.dts) / packet.track.timescale;
     const tolerance = packet.duration / packet.track.timescale;
-    this.#close(rendition, events);
     rendition.waiting = true;
     rendition.strayKeyframes = 0;
     const boundary = this.#boundaryAt(time + tolerance);
@@ -434,7 +433,11 @@ export class Segmenter {
   #close(rendition: SegmenterRendition, events: SegmenterEvent[]): void {
     if (!rendition.open) return;
     rendition.open = false;
-    rendition.cutter.close(rendition.track.timescale, events);
+    const next = this.#boundaries.find((boundary) => boundary.number === rendition.cursor + 1);
+    this.#counters.dropped += rendition.cutter.close(
+      next === undefined ? undefined : next.time - rendition.openedAt,
+      events,
+    );
   }
 
   /** Fills in for every segment after the rendition's last one and before `number`. */
@@ -508,7 +511,7 @@ export class Segmenter {
   }
 
   /** A video rendition that came back starts a segment of everyone at its first keyframe that nobody has passed. */
-  #takeLead(rendition: SegmenterRendition, packet: Packet, now: number, events: SegmenterEvent[]): boolean {
+  #takeLead(rendition: SegmenterRendition, packet: Packet, now: number): boolean {
     const time = rendition.time(packet);
     let reached = this.#boundaries.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
     for (const other of this.#order) if (other.open && other.end > reached) reached = other.end;
@@ -517,7 +520,6 @@ export class Segmenter {
       rendition.shift();
       return true;
     }
-    this.#close(rendition, events);
     this.#returning = undefined;
     this.#reference = rendition;
     this.#counters.referenceChanges++;

@@ -4,6 +4,9 @@ import type { Packet } from "@ami-streams/media";
 import { MIN_PART_FILL } from "./part-target.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
 
+/** Seconds that may lack at the end of a segment: more than a few frames. */
+const INCOMPLETE = 0.25;
+
 /** Durations in seconds. */
 export interface TrackCutterOptions {
   readonly rendition: string;
@@ -25,6 +28,7 @@ export class TrackCutter {
   #partStart = 0;
   #end = 0;
   #shortest = 0;
+  #timescale = 1;
   #partOpen = false;
   #independent = false;
   /** Parts that exceed the target because one packet alone does. */
@@ -40,6 +44,7 @@ export class TrackCutter {
   open(first: Packet): void {
     this.#start = first.dts;
     this.#end = first.dts;
+    this.#timescale = first.track.timescale;
   }
 
   add(packet: Packet, events: SegmenterEvent[]): void {
@@ -63,11 +68,25 @@ export class TrackCutter {
     else if (end - this.#chunk[0]!.dts + packet.duration / 2 >= this.#chunkDuration * timescale) this.#cutChunk(events);
   }
 
-  /** Ends the segment. */
-  close(timescale: number, events: SegmenterEvent[]): void {
-    if (this.#partOpen) this.#closePart(timescale, events);
-    const ticks = this.#end - this.#start;
-    events.push({ type: "segment-closed", rendition: this.#rendition, ticks, duration: ticks / timescale });
+  /**
+   * Ends the segment.
+   *
+   * @param expected - seconds that it lasts in the rendition that decides, where that is known: with much less here, it is incomplete, and so is
+   * its last part, which is given up.
+   * @returns how many packets were given up before they were in a chunk.
+   */
+  close(expected: number | undefined, events: SegmenterEvent[]): number {
+    const length = (this.#end - this.#start) / this.#timescale;
+    const incomplete = expected !== undefined && length < expected - INCOMPLETE;
+    const dropped = incomplete ? this.#chunk.length : 0;
+    if (incomplete) {
+      this.#chunk = [];
+      this.#partOpen = false;
+    } else if (this.#partOpen) this.#closePart(this.#timescale, events);
+    const ticks = incomplete ? Math.round(expected * this.#timescale) : this.#end - this.#start;
+    const duration = incomplete ? expected : length;
+    events.push({ type: "segment-closed", rendition: this.#rendition, ticks, duration, incomplete });
+    return dropped;
   }
 
   #closePart(timescale: number, events: SegmenterEvent[]): void {

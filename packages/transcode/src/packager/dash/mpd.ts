@@ -76,15 +76,15 @@ function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefi
   for (const rendition of window.renditions) {
     if (!rendition.active) continue;
     const segments = segmentsOf(window, rendition, period, state);
-    const init = segments.find((segment) => segment.init !== undefined)?.init;
-    if (init === undefined) continue;
-    const { track } = init;
+    const first = segments[0];
+    if (first === undefined) continue;
+    const { track } = first.init;
     const key = `${track.kind} ${track.codec.slice(0, 4)} ${track.language ?? ""}`;
     const representation = writtenRepresentation(rendition, track, segments, period, state, next !== undefined);
     const before = sets.get(key);
     if (before !== undefined)
       sets.set(key, { ...before, representations: [...before.representations, representation] });
-    else sets.set(key, writtenSet(sets.size, track, representation, period, segments[0]!));
+    else sets.set(key, writtenSet(sets.size, track, representation, period));
   }
   const start = (period.start.programDateTime - state.availabilityStart) / 1000;
   return {
@@ -95,13 +95,7 @@ function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefi
   };
 }
 
-function writtenSet(
-  id: number,
-  track: Track,
-  representation: Representation,
-  period: Period,
-  first: Segment,
-): AdaptationSet {
+function writtenSet(id: number, track: Track, representation: Representation, period: Period): AdaptationSet {
   return {
     id,
     contentType: track.kind,
@@ -117,7 +111,7 @@ function writtenSet(
         inband: true,
         type: "encoder",
         wallClockTime: Math.round(period.start.programDateTime),
-        presentationTime: Math.round(period.start.time * (first.init?.track.timescale ?? track.timescale)),
+        presentationTime: Math.round(period.start.time * track.timescale),
       },
     ],
     representations: [representation],
@@ -134,7 +128,7 @@ function writtenRepresentation(
 ): Representation {
   const { timescale } = track;
   const first = segments[0]!;
-  const init = segments.find((segment) => segment.init !== undefined)!.init!;
+  const { init } = first;
   const live = !over && !state.ended;
   return {
     id: rendition.id,
@@ -169,8 +163,8 @@ function timeline(segments: readonly Segment[], growing: boolean, usual: number)
     expected = start + ticks;
   };
   for (const segment of segments) {
-    if (segment.complete) lastTicks = segment.ticks;
-    list(segment.startTicks, segment.complete || segment.missed ? segment.ticks : lastTicks);
+    if (segment.complete && !segment.missed) lastTicks = segment.ticks;
+    list(segment.startTicks, segment.complete ? segment.ticks : lastTicks);
   }
   if (growing && expected !== undefined) list(expected, lastTicks);
   return entries;
@@ -189,7 +183,7 @@ function periodEnd(window: LiveWindow, period: Period, next: Period): number {
   for (const rendition of window.renditions) {
     for (const segment of rendition.segments) {
       if (segment.boundary.discontinuitySequence !== period.id) continue;
-      const { timescale } = segment.init?.track ?? rendition.track;
+      const { timescale } = segment.init.track;
       end = Math.max(end, (segment.startTicks + segment.ticks) / timescale);
     }
   }

@@ -80,7 +80,7 @@ function sequences(window: LiveWindow, rendition: LiveRendition, listed: readonl
   const mediaSequence = first?.number ?? window.listedFrom;
   const discontinuities =
     first === undefined ? 0 : first.boundary.discontinuitySequence - Number(first.boundary.discontinuity);
-  return { mediaSequence, ...(discontinuities > 0 ? { discontinuitySequence: discontinuities } : {}) };
+  return { mediaSequence, discontinuitySequence: discontinuities };
 }
 
 /** Seconds from the start of the playlist to its end, parts included. */
@@ -114,7 +114,7 @@ function writtenSegment(segment: Segment, maps: Map<InitSegment, HlsInitSection>
     uri: segment.name,
     duration: segment.duration,
     programDateTime: segment.programDateTime,
-    ...(segment.init === undefined ? lastMap(maps) : { map: mapOf(segment.init, maps) }),
+    map: mapOf(segment.init, maps),
     ...(segment.boundary.discontinuity ? { discontinuity: true } : {}),
     ...(segment.missed ? { gap: true } : {}),
     ...(withParts && segment.parts.length > 0 ? { parts: segment.parts.map(writtenPart) } : {}),
@@ -125,13 +125,18 @@ function openSegment(segment: Segment, maps: Map<InitSegment, HlsInitSection>): 
   return {
     parts: segment.completeParts.map(writtenPart),
     programDateTime: segment.programDateTime,
-    ...(segment.init === undefined ? {} : { map: mapOf(segment.init, maps) }),
+    map: mapOf(segment.init, maps),
     ...(segment.boundary.discontinuity ? { discontinuity: true } : {}),
   };
 }
 
 function writtenPart(part: Part): HlsPart {
-  return { uri: part.name, duration: part.duration, ...(part.independent ? { independent: true } : {}) };
+  return {
+    uri: part.name,
+    duration: part.duration,
+    ...(part.independent ? { independent: true } : {}),
+    ...(part.gap ? { gap: true } : {}),
+  };
 }
 
 function mapOf(init: InitSegment, maps: Map<InitSegment, HlsInitSection>): HlsInitSection {
@@ -143,18 +148,12 @@ function mapOf(init: InitSegment, maps: Map<InitSegment, HlsInitSection>): HlsIn
   return map;
 }
 
-/** A missed segment has none of its own, and writing EXT-X-MAP only where it changes keeps the one before in force. */
-function lastMap(maps: Map<InitSegment, HlsInitSection>): { map?: HlsInitSection } {
-  const map = [...maps.values()].at(-1);
-  return map === undefined ? {} : { map };
-}
-
 function hints(rendition: LiveRendition, listed: readonly Segment[], state: PlaylistState): HlsPreloadHint[] {
   const part: HlsPreloadHint = { type: "PART", uri: rendition.nextPartName };
   if (state.away) return [{ type: "MAP", uri: rendition.nextInitName }, part];
   const { open } = rendition;
-  if (open === undefined || open.completeParts.length > 0 || open.init === undefined) return [part];
-  const before = listed.findLast((segment) => segment.init !== undefined)?.init;
+  if (open === undefined || open.completeParts.length > 0) return [part];
+  const before = listed.at(-1)?.init;
   return before === open.init ? [part] : [{ type: "MAP", uri: open.init.name }, part];
 }
 

@@ -33,12 +33,12 @@ export function multivariantPlaylist(
         renditions.push(audioRendition(track, groupId, index, file));
       });
     }
-    variants.push(variant(video, tracks, groups.get(key), file));
+    variants.push(variant(window, video, tracks, groups.get(key), file));
   }
   for (const id of presentation.audioOnly) {
     const audio = window.rendition(id);
     if (audio === undefined) continue;
-    variants.push(variant(audio, [], groups.get(id), file));
+    variants.push(variant(window, audio, [], groups.get(id), file));
   }
   return {
     type: "multivariant",
@@ -49,6 +49,7 @@ export function multivariantPlaylist(
 }
 
 function variant(
+  window: LiveWindow,
   main: LiveRendition,
   audio: readonly LiveRendition[],
   group: string | undefined,
@@ -57,11 +58,11 @@ function variant(
   const { track, frameRate } = main;
   const codecs = [...new Set([main, ...audio].map((rendition) => rendition.track.codec))];
   const peak = Math.max(0, ...audio.map((rendition) => rendition.bandwidth));
-  const average = Math.max(0, ...audio.map((rendition) => rendition.averageBandwidth));
+  const average = Math.max(0, ...audio.map((rendition) => window.averageBandwidth(rendition)));
   return {
     uri: `${main.id}/${file}`,
     bandwidth: main.bandwidth + peak,
-    averageBandwidth: main.averageBandwidth + average,
+    averageBandwidth: window.averageBandwidth(main) + average,
     codecs,
     ...(track.kind === "video" ? { resolution: { width: track.width, height: track.height } } : {}),
     ...(frameRate === undefined ? {} : { frameRate }),
