@@ -132,7 +132,7 @@ async function startPlayer({ player, url }: { player: ForeignPlayer; url: string
   } else if (player === "dash.js") {
     const { dashjs } = library as unknown as { dashjs: typeof import("dashjs") };
     const dash = dashjs.MediaPlayer().create();
-    dash.updateSettings({ streaming: { delay: { applyServiceDescription: true }, liveCatchup: { enabled: true } } });
+    // Its own defaults: the service description of the MPD says what delay to keep.
     dash.on("error", (event: { error?: unknown }) => errors.push(JSON.stringify(event.error)));
     dash.initialize(video, url, true);
   } else {
