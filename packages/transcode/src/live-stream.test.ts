@@ -1,0 +1,93 @@
+import { createPacketBroadcast } from "@ami-streams/media";
+import { describe, expect, test } from "vitest";
+import { createLiveStream } from "./live-stream.ts";
+import { isPending } from "./packager/live-scene.ts";
+import { MadeFeed } from "./packager/made-feed.ts";
+import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./packager/made-packets.ts";
+
+const request = (path: string) => new Request(`http://stream${path}`);
+const video = madeVideoTrack();
+const audio = madeAudioTrack();
+const fiveSeconds = () =>
+  interleave(
+    madePackets({ track: video, count: 125, duration: 3600, gop: 50 }),
+    madePackets({ track: audio, count: 234, duration: 1024 }),
+  );
+
+describe("a live stream without an encoder", () => {
+  test("passes a publication through, under the name of its height", async () => {
+    await using stream = createLiveStream();
+    const feed = new MadeFeed("anything", [video, audio]);
+    const publishing = stream.publish(feed);
+    await feed.push(fiveSeconds());
+    const playlist = await (await stream.handle(request("/index.m3u8"))).text();
+    expect(playlist).toContain("\n720p/index.m3u8\n");
+    expect(stream.stats).toMatchObject({ encoding: null, sessions: 1 });
+    feed.end();
+    await publishing;
+    expect((await stream.handle(request("/720p/index.m3u8"))).status).toBe(200);
+  });
+
+  test("reads what a broadcast has to give", async () => {
+    const broadcast = createPacketBroadcast({ tracks: [video, audio] });
+    await using stream = createLiveStream();
+    const publishing = stream.publish(broadcast);
+    for (const packet of fiveSeconds()) broadcast.write(packet);
+    broadcast.end();
+    await publishing;
+    expect(stream.stats.segments).toBe(6);
+  });
+
+  test("lets the newer of two publications win", async () => {
+    await using stream = createLiveStream();
+    const first = new MadeFeed("a", [video, audio]);
+    const second = new MadeFeed("b", [video, audio]);
+    const publishing = stream.publish(first);
+    await first.push(fiveSeconds());
+    const again = stream.publish(second);
+    await publishing;
+    await second.push(fiveSeconds());
+    expect(stream.stats.sessions).toBe(2);
+    const playlist = await (await stream.handle(request("/720p/hls.m3u8"))).text();
+    expect(playlist).toContain("#EXT-X-DISCONTINUITY\n");
+    second.end();
+    await again;
+  });
+
+  test("ends a publication by its signal, and the playlists only when closed", async () => {
+    const stream = createLiveStream();
+    const stop = new AbortController();
+    const feed = new MadeFeed("a", [video, audio]);
+    const publishing = stream.publish(feed, { signal: stop.signal });
+    await feed.push(fiveSeconds());
+    stop.abort();
+    await publishing;
+    expect(await (await stream.handle(request("/720p/hls.m3u8"))).text()).not.toContain("ENDLIST");
+    await stream.close();
+    await stream.close();
+    expect(await (await stream.handle(request("/720p/hls.m3u8"))).text()).toContain("ENDLIST");
+    await expect(stream.publish(feed)).rejects.toMatchObject({ code: "CLOSED" });
+  });
+
+  test("closes while a publication goes on", async () => {
+    const stream = createLiveStream();
+    const publishing = stream.publish(new MadeFeed("a", [video, audio]));
+    expect(await isPending(publishing)).toBe(true);
+    await stream.close();
+    await publishing;
+  });
+});
+
+describe("a live stream with an encoder", () => {
+  test("needs none of it where the ladder only passes through", async () => {
+    await using stream = createLiveStream({ encoder: { backend: "libav" }, ladder: { maxRungs: 1 } });
+    await stream.publish({ tracks: [video, audio], packets: once });
+    const playlist = await (await stream.handle(request("/index.m3u8"))).text();
+    expect(playlist).toContain("\n720p/index.m3u8\n");
+    expect(playlist).toContain('URI="audio/index.m3u8"');
+  });
+});
+
+async function* once() {
+  yield* fiveSeconds();
+}
