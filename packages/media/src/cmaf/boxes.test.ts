@@ -103,9 +103,16 @@ test("prft of version 0 has a 32-bit media time", () => {
   expect({ mediaTime, meaning }).toEqual({ mediaTime: 42, meaning: "encoder-input" });
 });
 
+test("prft goes on when NTP's 32 bits of seconds begin anew in 2036", () => {
+  const wallClock = Date.UTC(2040, 0, 1);
+  expect(
+    readProducerReference(only(writeProducerReference({ wallClock, mediaTime: 0, trackId: 1 })).body),
+  ).toMatchObject({ wallClock });
+});
+
 test("a wall clock survives prft to the microsecond", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 2_000_000_000_000 }), fc.integer({ min: 0, max: 999 }), (ms, us) => {
+    fc.property(fc.integer({ min: 0, max: 4_000_000_000_000 }), fc.integer({ min: 0, max: 999 }), (ms, us) => {
       const wallClock = ms + us / 1000;
       const read = readProducerReference(only(writeProducerReference({ wallClock, mediaTime: 0, trackId: 1 })).body);
       expect(Math.abs(read.wallClock - wallClock)).toBeLessThan(0.001);

@@ -35,7 +35,8 @@ export interface FragmentReader {
   /**
    * Takes the next bytes, cut anywhere, and gives the packets that they complete, in the order of their bytes.
    *
-   * A packet's `data` is a view of `bytes` where they hold it whole, else a copy: do not write to `bytes` afterwards. Times are those of the file: `pts`
+   * A packet's `data` is a view of `bytes` where they hold it whole, else a copy: do not write to `bytes` afterwards, and expect them to
+   * live as long as the packets. Times are those of the file: `pts`
    * may lie before `dts`, edit lists are not applied (see {@link InitTrackDetails}), and a `duration` may be 0 where the writer did not know it.
    *
    * @throws {MediaError} `MALFORMED`, `TRUNCATED`, `LIMIT_EXCEEDED`, or `UNSUPPORTED` for a file that is not fragmented. The reader
@@ -225,6 +226,7 @@ class IncrementalReader implements FragmentReader {
   #readMovie(body: Uint8Array): void {
     // Streams repeat their initialisation: the same bytes are the same tracks, not a discontinuity.
     if (this.#movie !== undefined && equal(this.#movie, body)) return;
+    if (this.#run !== undefined) throw this.#malformed("comes before the last sample of the fragment in front of it");
     this.#movie = body.slice();
     const init = readMovie(this.#movie, this.#fileType);
     this.#useInit(init);

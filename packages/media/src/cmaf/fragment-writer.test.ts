@@ -160,6 +160,7 @@ test.each<[string, readonly Packet[], Partial<FragmentOptions>]>([
   ["a dts that is no safe integer", [frame(2 ** 53)], {}],
   ["a dts that is no number", [frame(Number.NaN)], {}],
   ["a fractional decode time", [frame(0)], { decodeTime: 1.5 }],
+  ["a styp without a brand", [frame(0)], { styp: [] }],
   ["a brand of five letters", [frame(0)], { styp: ["cmfls"] }],
   ["a brand beyond Latin-1", [frame(0)], { styp: ["cmf€"] }],
   ["a prft of no time", [frame(0)], { prft: { wallClock: Number.NaN } }],

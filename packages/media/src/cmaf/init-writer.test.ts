@@ -143,6 +143,9 @@ test.each<[string, readonly Track[], string]>([
   ["track id 0", [{ ...videoTrack, id: 0 }], "INVALID_ARGUMENT"],
   ["a fractional timescale", [{ ...videoTrack, timescale: 29.97 }], "INVALID_ARGUMENT"],
   ["audio as video", [{ ...videoTrack, codec: "mp4a.40.2" }], "INVALID_ARGUMENT"],
+  ["a picture without width", [{ ...videoTrack, width: 0 }], "INVALID_ARGUMENT"],
+  ["a picture wider than its field", [{ ...videoTrack, width: 65_536 }], "INVALID_ARGUMENT"],
+  ["AAC without a configuration", [{ ...audioTrack, config: new Uint8Array(0) }], "INVALID_ARGUMENT"],
   ["a codec nobody knows", [{ ...videoTrack, codec: "vp09.00.10.08" }], "UNSUPPORTED"],
   ["AC-4 in MPEG-4 clothes", [{ ...audioTrack, codec: "mp4a.ae" }], "UNSUPPORTED"],
 ])("%s is refused", (_, tracks, code) => {

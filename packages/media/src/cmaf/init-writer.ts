@@ -42,7 +42,8 @@ export function writeInitSegment({ tracks }: InitSegmentOptions): Uint8Array<Arr
 function check(tracks: readonly Track[]): void {
   if (tracks.length === 0) throw new MediaError("INVALID_ARGUMENT", "an init segment needs at least one track");
   const ids = new Set<number>();
-  for (const { id, timescale } of tracks) {
+  for (const track of tracks) {
+    const { id, timescale } = track;
     if (id >>> 0 !== id || id === 0)
       throw new MediaError("INVALID_ARGUMENT", `track id ${id} is not an integer from 1 to 2^32 - 1`);
     if (timescale >>> 0 !== timescale || timescale === 0) {
@@ -53,7 +54,17 @@ function check(tracks: readonly Track[]): void {
     }
     if (ids.has(id)) throw new MediaError("INVALID_ARGUMENT", `two tracks have the id ${id}`);
     ids.add(id);
+    if (track.kind === "video" && !(isSide(track.width) && isSide(track.height))) {
+      throw new MediaError(
+        "INVALID_ARGUMENT",
+        `track ${id} is ${track.width} by ${track.height} pixels; integers from 1 to 65535 are expected`,
+      );
+    }
   }
+}
+
+function isSide(pixels: number): boolean {
+  return Number.isInteger(pixels) && pixels > 0 && pixels <= 0xffff;
 }
 
 function putFileType(writer: ByteWriter, tracks: readonly Track[]): void {

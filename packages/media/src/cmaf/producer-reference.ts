@@ -28,7 +28,7 @@ export interface ProducerReference {
 const PRFT = 0x70726674;
 /** Seconds from 1900-01-01, where NTP counts from, to 1970-01-01. */
 const NTP_TO_UNIX = 2_208_988_800;
-const FRACTION = 2 ** 32;
+const ERA = 2 ** 32;
 
 const flagsByMeaning: Readonly<Record<ProducerReferenceMeaning, number>> = {
   "encoder-input": 0,
@@ -76,7 +76,7 @@ export function putProducerReference(
   }
   // Two parts, because one double cannot hold 64 bits: whole seconds and the fraction never exceed 2^32 each.
   const whole = Math.floor(reference.wallClock / 1000);
-  const fraction = Math.floor(((reference.wallClock - whole * 1000) / 1000) * FRACTION);
+  const fraction = Math.floor(((reference.wallClock - whole * 1000) / 1000) * ERA);
   view.setUint32(offset, producerReferenceSize);
   view.setUint32(offset + 4, PRFT);
   view.setUint32(offset + 8, 0x01000000 | flagsByMeaning[reference.meaning ?? "encoder-input"]);
@@ -96,9 +96,11 @@ export function readProducerReference(body: Uint8Array): Required<ProducerRefere
   const reader = new ByteReader("prft", body);
   const versionAndFlags = reader.u32();
   const trackId = reader.u32();
-  const seconds = reader.u32() - NTP_TO_UNIX;
+  const ntpSeconds = reader.u32();
+  // RFC 4330 §3: without the highest bit it is a time of the era that begins in 2036.
+  const seconds = (ntpSeconds < 0x80000000 ? ntpSeconds + ERA : ntpSeconds) - NTP_TO_UNIX;
   const fraction = reader.u32();
-  const wallClock = seconds * 1000 + (fraction * 1000) / FRACTION;
+  const wallClock = seconds * 1000 + (fraction * 1000) / ERA;
   const mediaTime = versionAndFlags >>> 24 === 0 ? reader.u32() : reader.u64();
   return { wallClock, mediaTime, trackId, meaning: meaningByFlags.get(versionAndFlags & 0xffffff) ?? "encoder-input" };
 }

@@ -36,7 +36,7 @@ const mp3: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG1_OBJ
 const mp3OfLowRate: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG2_OBJECT };
 const opus: EntryKind = { format: "Opus", kind: "audio", configuration: "dOps" };
 
-/** @throws {MediaError} `UNSUPPORTED`; `INVALID_ARGUMENT` when the track's kind contradicts its codec. */
+/** @throws {MediaError} `UNSUPPORTED`; `INVALID_ARGUMENT` when the track's kind contradicts its codec, or its configuration is missing. */
 function entryKind(track: Track): EntryKind {
   const entry = entryKindOfCodec(track.codec.toLowerCase());
   if (entry === undefined)
@@ -46,6 +46,9 @@ function entryKind(track: Track): EntryKind {
       "INVALID_ARGUMENT",
       `track ${track.id} is ${track.kind}, but its codec "${track.codec}" is ${entry.kind}`,
     );
+  }
+  if (track.config.length === 0 && entry.configuration !== MPEG1_OBJECT && entry.configuration !== MPEG2_OBJECT) {
+    throw new MediaError("INVALID_ARGUMENT", `track ${track.id} has no configuration, which "${track.codec}" needs`);
   }
   return entry;
 }

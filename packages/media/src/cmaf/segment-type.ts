@@ -1,5 +1,6 @@
 /** The segment type box `styp` (ISO 14496-12 §8.16.2). */
 
+import { MediaError } from "../errors.ts";
 import { fourCharacterCode } from "./four-character-code.ts";
 
 /**
@@ -15,7 +16,7 @@ const STYP = 0x73747970;
 /**
  * A `styp` of its own; the first brand is the major one.
  *
- * @throws {MediaError} `INVALID_ARGUMENT` when a brand is not four Latin-1 characters.
+ * @throws {MediaError} `INVALID_ARGUMENT` without a brand, or for one that is not four Latin-1 characters.
  */
 export function writeSegmentType(brands: readonly SegmentBrand[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(segmentTypeSize(brands));
@@ -30,9 +31,11 @@ export function segmentTypeSize(brands: readonly SegmentBrand[]): number {
 
 /** @internal */
 export function putSegmentType(view: DataView, offset: number, brands: readonly SegmentBrand[]): number {
+  const [major] = brands;
+  if (major === undefined) throw new MediaError("INVALID_ARGUMENT", "styp needs at least one brand");
   view.setUint32(offset, segmentTypeSize(brands));
   view.setUint32(offset + 4, STYP);
-  view.setUint32(offset + 8, fourCharacterCode(brands[0] ?? "cmfl"));
+  view.setUint32(offset + 8, fourCharacterCode(major));
   view.setUint32(offset + 12, 0);
   let at = offset + 16;
   for (const brand of brands) {
