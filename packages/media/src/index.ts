@@ -27,4 +27,5 @@ export {
   type TimestampUnwrapper,
   ticksToSeconds,
 } from "./time.ts";
+// Tracks and packets: the second seam of the suite
 export type { AudioTrack, Packet, PacketSource, ReadOptions, Track, TrackKind, VideoTrack } from "./track.ts";
