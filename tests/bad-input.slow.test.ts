@@ -76,16 +76,18 @@ describe.skipIf(peer("ffmpeg") === null)("a stream on air goes on", () => {
     expect(response.status).toBe(status);
   });
 
-  test.each([
-    "/live/steady/../../etc/passwd",
-    "/live/steady/..%2f..%2fetc%2fpasswd",
-    "/live/%2e%2e/%2e%2e/etc/passwd",
-    "/live/steady%2findex.m3u8",
-    "/live/steady/%00index.m3u8",
-    "/vod/..%5c..%5csecret",
-    "/live/nobody/index.m3u8",
-    `/live/${"x".repeat(5000)}/index.m3u8`,
-  ])("GET %s finds nothing, at the edge and at the origin", async (path) => {
+  test.for(
+    [
+      "/live/steady/../../etc/passwd",
+      "/live/steady/..%2f..%2fetc%2fpasswd",
+      "/live/%2e%2e/%2e%2e/etc/passwd",
+      "/live/steady%2findex.m3u8",
+      "/live/steady/%00index.m3u8",
+      "/vod/..%5c..%5csecret",
+      "/live/nobody/index.m3u8",
+      `/live/${"x".repeat(5000)}/index.m3u8`,
+    ].map((path) => ({ path, name: path.slice(0, 60) })),
+  )("GET $name finds nothing, at the edge and at the origin", async ({ path }) => {
     for (const server of [deployment.edges[0]!.url, deployment.origin.url]) {
       const { status, body } = await rawGet(server, path);
       expect([400, 404, 414]).toContain(status);
@@ -96,8 +98,9 @@ describe.skipIf(peer("ffmpeg") === null)("a stream on air goes on", () => {
   test.each([
     ["bytes=0-3", 206],
     ["bytes=999999999-", 416],
-    ["bytes=5-2", 200],
-    ["bytes=abc", 200],
+    // An invalid range may be ignored or refused (RFC 9110 §14.2): refused, so that its author notices.
+    ["bytes=5-2", 416],
+    ["bytes=abc", 416],
     ["lines=0-3", 200],
   ])("Range: %s of a segment answers %i", async (range, status) => {
     const text = await (await fetch(media)).text();
@@ -138,7 +141,7 @@ async function shakeHands(socket: Socket): Promise<void> {
 async function rawGet(server: string, path: string): Promise<{ status: number; body: string }> {
   const { hostname, port } = new URL(server);
   const socket = connect(Number(port), hostname);
-  socket.end(`GET ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nconnection: close\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nconnection: close\r\n\r\n`);
   let body = "";
   socket.setEncoding("utf8").on("data", (text: string) => {
     body += text;
