@@ -91,7 +91,7 @@ export const lowLatencyRules: readonly Rule<MediaPlaylist>[] = [
         if (
           segment.parts === undefined &&
           !segment.gap &&
-          fromEnd + segment.duration <= 3 * playlist.targetDuration + EPSILON
+          fromEnd + segment.duration < 3 * playlist.targetDuration - EPSILON
         ) {
           report(`segment ${mediaSequence} lies within three target durations from the end, and has no parts`);
         }

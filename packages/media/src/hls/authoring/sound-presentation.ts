@@ -40,7 +40,8 @@ export function live(msn: number, done: number, other = "../audio/index.m3u8"): 
     independentSegments: true,
     partTarget: 0.5,
     serverControl: { canBlockReload: true, canSkipUntil: 12, holdBack: 6, partHoldBack: 1.5 },
-    segments: Array.from({ length: 10 }, (_, index) => segment(first + index, index >= 7)),
+    // Segments that begin less than three target durations from the end have parts.
+    segments: Array.from({ length: 10 }, (_, index) => segment(first + index, (10 - index) * 2 + done / 2 < 6)),
     ...(done > 0 && { openSegment: { map, parts: parts(msn, done), programDateTime: EPOCH + msn * 2000 } }),
     preloadHints: [{ type: "PART", uri: `s${msn}.p${done}.m4s` }],
     renditionReports: [{ uri: other, lastMsn: msn, lastPart: Math.max(done - 1, 0) }],
