@@ -24,6 +24,8 @@ export type {
   ServiceDescription,
   ServiceLatency,
 } from "./mpd.ts";
+export { parseMpd } from "./parse-mpd.ts";
+export { MAX_XML_DEPTH } from "./read-xml.ts";
 export type {
   SegmentBase,
   SegmentList,
