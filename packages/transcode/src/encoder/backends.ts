@@ -10,10 +10,18 @@ import type { Backend } from "./job.ts";
  *
  * @throws {TranscodeError} `BACKEND_NOT_INSTALLED`; `INVALID_OPTION` for another name.
  */
-export async function loadBackend(name: EncoderBackend, _ffmpegPath: string | undefined): Promise<Backend> {
+export async function loadBackend(name: EncoderBackend, ffmpegPath: string | undefined): Promise<Backend> {
   if (name === "libav") {
     requireInstalled("node-av", "npm install node-av");
     return (await import("./libav/backend.ts")).libavBackend;
+  }
+  if (name === "ffmpeg") {
+    requireInstalled("fluent-ffmpeg", "npm install fluent-ffmpeg");
+    const [{ createFfmpegBackend }, { default: ffmpeg }] = await Promise.all([
+      import("./ffmpeg/backend.ts"),
+      import("fluent-ffmpeg"),
+    ]);
+    return createFfmpegBackend(ffmpeg, ffmpegPath);
   }
   throw new TranscodeError("INVALID_OPTION", `backend must be "libav" or "ffmpeg", not ${JSON.stringify(name)}`);
 }

@@ -22,6 +22,7 @@ import {
 } from "node-av/lib";
 import type { VideoSettings } from "../../ladder/rung.ts";
 import { type CodecOptions, frameStep, scaleFilter } from "../codec-options.ts";
+import { toRational } from "../frame-rate.ts";
 import { describe } from "./decoder.ts";
 import { setOptions } from "./options.ts";
 
@@ -116,7 +117,8 @@ export class VideoLane {
     encoder.height = frame.height;
     encoder.pixelFormat = frame.format as CodecContext["pixelFormat"];
     encoder.timeBase = new Rational(1, timescale);
-    encoder.framerate = toRational(settings.frameRate);
+    const { num, den } = toRational(settings.frameRate);
+    encoder.framerate = new Rational(num, den);
     encoder.sampleAspectRatio = frame.sampleAspectRatio;
     encoder.colorRange = frame.colorRange;
     encoder.colorPrimaries = frame.colorPrimaries;
@@ -233,12 +235,4 @@ function create(graph: FilterGraph, name: string, label: string, args: string | 
 
 function check(result: number, what: string): void {
   if (result < 0) throw new Error(`${what}: ${describe(result)}`);
-}
-
-/** 29.97 is 30000/1001, as encoders and players expect it. */
-export function toRational(frameRate: number): Rational {
-  const ntsc = Math.round((frameRate * 1001) / 1000);
-  if (Math.abs((ntsc * 1000) / 1001 - frameRate) < 0.005 && !Number.isInteger(frameRate))
-    return new Rational(ntsc * 1000, 1001);
-  return Number.isInteger(frameRate) ? new Rational(frameRate, 1) : new Rational(Math.round(frameRate * 1000), 1000);
 }
