@@ -64,7 +64,11 @@ function readTrackFragment(body: Uint8Array, context: FragmentContext, previousE
     run.decodeTime = time;
     end = run.position + run.byteLength;
     time += run.duration;
-    if (run.position < context.position || !Number.isSafeInteger(end) || !Number.isSafeInteger(time)) {
+    // With room for a composition offset, so that every pts is a safe integer too.
+    if (!Number.isSafeInteger(time + 2 ** 31)) {
+      throw new MediaError("LIMIT_EXCEEDED", `a fragment of track ${trackId} ends at ${time} ticks`);
+    }
+    if (run.position < context.position || !Number.isSafeInteger(end)) {
       throw new MediaError(
         "MALFORMED",
         `a run of track ${trackId} lies at byte ${run.position}, outside of what follows its fragment`,
