@@ -1,36 +1,61 @@
 /** Dates of playlists and MPDs: ISO 8601 with an optional fraction and time zone. */
 import { DocumentError } from "./document-error.ts";
 
-const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,12}))?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/;
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?:Z|[+-]\d\d(?::?\d\d)?)?$/;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Years after which the Gregorian calendar repeats, and how long that takes. */
+const CYCLE_YEARS = 400;
+const CYCLE_MILLISECONDS = 146_097 * 86_400_000;
 
 /** Whole milliseconds since the Unix epoch; finer fractions are cut off, and a missing time zone is UTC. */
 export function parseDateTime(text: string, line: number, what: string): number {
-  const match = DATE_TIME.exec(text);
-  if (match === null) throw malformed(text, line, what);
-  const [, year, month, day, hour, minute, second, fraction = "0", , sign, zoneHour = "0", zoneMinute = "0"] = match;
-  const monthIndex = Number(month) - 1;
-  const days = DAYS[monthIndex];
-  const isLeapDay = monthIndex === 1 && Number(day) === 29;
-  const isLeapYear = Number(year) % 4 === 0 && (Number(year) % 100 !== 0 || Number(year) % 400 === 0);
-  const valid =
-    days !== undefined &&
-    Number(day) >= 1 &&
-    Number(day) <= days &&
-    (!isLeapDay || isLeapYear) &&
-    Number(hour) <= 23 &&
-    Number(minute) <= 59 &&
-    Number(second) <= 60 &&
-    Number(zoneHour) <= 23 &&
-    Number(zoneMinute) <= 59;
-  if (!valid) throw malformed(text, line, what);
-  const milliseconds = Number(fraction.slice(0, 3).padEnd(3, "0"));
-  const date = new Date(0);
+  if (!DATE_TIME.test(text)) throw malformed(text, line, what);
+  // The fields stand at fixed places: reading them there is several times as fast as capturing them.
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const hour = digits(text, 11, 13);
+  const minute = digits(text, 14, 16);
+  const second = digits(text, 17, 19);
+  const days = DAYS[month - 1] ?? 0;
+  const isLeapYear = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const isDay = day >= 1 && day <= days && (month !== 2 || day !== 29 || isLeapYear);
+  if (!isDay || hour > 23 || minute > 59 || second > 60) throw malformed(text, line, what);
   // Date.UTC would take the years 0 to 99 for 1900 to 1999.
-  date.setUTCFullYear(Number(year), monthIndex, Number(day));
-  date.setUTCHours(Number(hour), Number(minute), Number(second), milliseconds);
-  const zone = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60_000;
-  return date.getTime() - (sign === "-" ? -zone : zone);
+  const instant = Date.UTC(year + CYCLE_YEARS, month - 1, day, hour, minute, second) - CYCLE_MILLISECONDS;
+  let at = 19;
+  let milliseconds = 0;
+  if (text[at] === "." || text[at] === ",") {
+    at += 1;
+    for (let scale = 100; isDigit(text.charCodeAt(at)); scale = Math.floor(scale / 10)) {
+      milliseconds += scale * (text.charCodeAt(at) - 0x30);
+      at += 1;
+    }
+  }
+  return instant + milliseconds - zoneOffset(text, at, line, what);
+}
+
+/** Milliseconds of `Z`, `+hh`, `+hhmm`, `-hh:mm`. */
+function zoneOffset(text: string, at: number, line: number, what: string): number {
+  const sign = text[at];
+  if (sign !== "+" && sign !== "-") return 0;
+  const hours = digits(text, at + 1, at + 3);
+  const minutesAt = text[at + 3] === ":" ? at + 4 : at + 3;
+  const minutes = digits(text, minutesAt, text.length);
+  if (hours > 23 || minutes > 59) throw malformed(text, line, what);
+  const offset = (hours * 60 + minutes) * 60_000;
+  return sign === "-" ? -offset : offset;
+}
+
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at += 1) value = value * 10 + text.charCodeAt(at) - 0x30;
+  return value;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 function malformed(text: string, line: number, what: string): DocumentError {

@@ -8,7 +8,6 @@ export const MAX_XML_DEPTH = 64;
 const MAX_ATTRIBUTES = 256;
 
 const NAME = /[\p{L}_][\p{L}\p{N}\p{M}_.\-·]*(?::[\p{L}_][\p{L}\p{N}\p{M}_.\-·]*)?/uy;
-const SPACE = /[ \t\r\n]*/y;
 const NOT_XML = /[^\P{Cc}\t\n\r\u007f-\u009f]|[\ufffe\uffff]/u;
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 const OUTERMOST: Record<string, string> = Object.assign(Object.create(null), {
@@ -239,18 +238,30 @@ class XmlReader {
   }
 
   #readName(): string {
-    NAME.lastIndex = this.#at;
-    const name = NAME.exec(this.#text)?.[0];
-    if (name === undefined) throw this.#fail("MALFORMED", "expected a name");
-    this.#at += name.length;
-    return name;
+    const start = this.#at;
+    let at = start;
+    while (isPlainNameCharacter(this.#text.charCodeAt(at))) at += 1;
+    // Nearly all names are ASCII letters; the whole grammar is for the others.
+    const after = this.#text.charCodeAt(at);
+    if (at === start || !(after === 0x3d || after === 0x20 || after === 0x3e || after === 0x2f || after === 0x0a)) {
+      NAME.lastIndex = start;
+      const name = NAME.exec(this.#text)?.[0];
+      if (name === undefined) throw this.#fail("MALFORMED", "expected a name");
+      at = start + name.length;
+    }
+    this.#at = at;
+    return this.#text.slice(start, at);
   }
 
   #skipSpace(): boolean {
-    SPACE.lastIndex = this.#at;
-    const length = SPACE.exec(this.#text)?.[0].length ?? 0;
-    this.#at += length;
-    return length > 0;
+    const start = this.#at;
+    let at = start;
+    for (let code = this.#text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d; ) {
+      at += 1;
+      code = this.#text.charCodeAt(at);
+    }
+    this.#at = at;
+    return at > start;
   }
 
   #resolve(raw: string, start: number): string {
@@ -290,6 +301,10 @@ class XmlReader {
   ): DocumentError {
     return new DocumentError(code, this.#lineOf(position), message);
   }
+}
+
+function isPlainNameCharacter(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
 }
 
 function entity(name: string): string | undefined {
