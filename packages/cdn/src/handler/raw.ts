@@ -33,7 +33,7 @@ export interface RawResponse {
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
 }
 
-/** May answer at once, later, or (undefined) leave the request to the `FetchHandler` that carries it. Must not throw or reject. */
+/** May answer at once, later, or (undefined) leave the request to the `FetchHandler` that carries it. What it throws is answered with 500. */
 export type RawHandler = (request: RawRequest) => RawResponse | Promise<RawResponse> | undefined;
 
 /**

@@ -21,18 +21,15 @@ export class Exchange {
 
   run(request: RawRequest): RawResponse | Promise<RawResponse> {
     try {
-      return this.#raw?.(request) ?? this.#fetch(request);
+      const answer = this.#raw?.(request) ?? this.#fetch(request);
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.failed(request, error)) : answer;
     } catch (error) {
       return this.failed(request, error);
     }
   }
 
   async #fetch(request: RawRequest): Promise<RawResponse> {
-    try {
-      return fromResponse(await this.#handler(toRequest(request), request.connection));
-    } catch (error) {
-      return this.failed(request, error);
-    }
+    return fromResponse(await this.#handler(toRequest(request), request.connection));
   }
 
   /** What the client hears of an error. */

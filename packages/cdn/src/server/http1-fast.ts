@@ -16,8 +16,7 @@ import { formatHttpDate } from "../http/conditional.ts";
 import { contentLengthOf } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
-import type { AdapterOptions } from "./http1.ts";
-import { letGo } from "./http1.ts";
+import { type AdapterOptions, letGo } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 
@@ -134,24 +133,22 @@ export class FastHttp1Connection {
       return;
     }
     const request = new ServerRequest(method, head, null, this.#peer);
-    const answer = exchange.run(request);
-    if (!(answer instanceof Promise) && (answer.body === null || answer.body instanceof Uint8Array)) {
-      const written = this.#write(method, answer);
-      if (written === undefined) {
-        this.#tracked.end(Date.now());
-        return;
-      }
-    }
     this.#current = request;
-    void this.#finish(method, answer);
+    const answer = exchange.run(request);
+    const written =
+      answer instanceof Promise ? answer.then((raw) => this.#write(method, raw)) : this.#write(method, answer);
+    if (written !== undefined) {
+      void this.#finish(written);
+      return;
+    }
+    this.#current = undefined;
+    this.#tracked.end(Date.now());
   }
 
   /** An answer that is not here yet, or whose body is not. */
-  async #finish(method: string, answer: RawResponse | Promise<RawResponse>): Promise<void> {
-    const raw = await answer;
+  async #finish(written: Promise<void>): Promise<void> {
     try {
-      if (this.#socket.destroyed) letGo(raw.body);
-      else await this.#write(method, raw);
+      await written;
     } catch (error) {
       if (!(error instanceof CdnError && error.code === "ABORTED")) {
         this.#options.logger.warn({ err: error }, "an answer broke off");
@@ -174,6 +171,10 @@ export class FastHttp1Connection {
   /** Writes an answer. Undefined when all of it is handed over; otherwise when it will be. */
   #write(method: string, raw: RawResponse): Promise<void> | undefined {
     const { body } = raw;
+    if (this.#socket.destroyed) {
+      letGo(body);
+      return undefined;
+    }
     const bodyless = body === null || method === "HEAD" || isBodyless(raw.status);
     const isWhole = bodyless || body instanceof Uint8Array;
     const length = contentLengthOf(raw.headers);

@@ -87,7 +87,15 @@ export class Http1Adapter {
       return;
     }
     const method = message.method ?? "GET";
-    const hasBody = head.headers["content-length"] !== undefined || head.headers["transfer-encoding"] !== undefined;
+    const coding = head.headers["transfer-encoding"];
+    if (coding !== undefined && coding.toLowerCase() !== "chunked") {
+      // RFC 9112 §6.1. node:http would only fail once the body is read.
+      response.on("close", () => connection.end(Date.now()));
+      const refusal = errorResponse(501, "BAD_REQUEST", "the only transfer coding is chunked", ["connection", "close"]);
+      this.#write(message, response, refusal, connection);
+      return;
+    }
+    const hasBody = head.headers["content-length"] !== undefined || coding !== undefined;
     const request = new ServerRequest(method, head, hasBody ? readBody(message, limits, sendContinue) : null, peer);
     response.on("close", () => {
       if (!response.writableFinished) request.abort();

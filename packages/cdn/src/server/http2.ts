@@ -33,7 +33,8 @@ export class Http2Adapter {
     this.#options = options;
     const { limits } = options;
     this.#server = createServer({
-      maxHeaderListPairs: limits.maxHeaders + 4,
+      // Twice what is allowed, so that a request moderately over it hears why; pseudo-headers come on top.
+      maxHeaderListPairs: limits.maxHeaders * 2 + 4,
       maxSessionInvalidFrames: 100,
       maxSessionRejectedStreams: 100,
       maxSettings: 32,
@@ -70,7 +71,14 @@ export class Http2Adapter {
         stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
     };
+    const onReset = (): void => {
+      if (!resets.spend(Date.now())) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    };
     session.on("stream", (stream, headers, _flags, rawHeaders) => {
+      if (stream.destroyed) {
+        onReset();
+        return;
+      }
       connection.begin();
       const entry: OpenStream = { stream, rate: new SendRate(), written: 0 };
       open.add(entry);
@@ -78,9 +86,7 @@ export class Http2Adapter {
       stream.on("close", () => {
         open.delete(entry);
         connection.end(Date.now());
-        if (stream.aborted && !resets.spend(Date.now())) {
-          session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-        }
+        if (stream.aborted) onReset();
       });
       this.#answer(entry, headers, rawHeaders, peer);
     });
@@ -101,7 +107,7 @@ export class Http2Adapter {
       : readBody(stream, limits, () => this.#continue(stream, head.headers.expect));
     const request = new ServerRequest(method, head, body, peer);
     stream.on("close", () => {
-      if (!stream.writableFinished) request.abort();
+      if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) request.abort();
     });
     if (Number(head.headers["content-length"] ?? 0) > limits.maxBodyBytes) {
       this.#write(entry, method, exchange.failed(request, bodyTooLarge(limits)));

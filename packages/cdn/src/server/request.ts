@@ -31,19 +31,26 @@ export function readHead(
   if (target.length > limits.maxUrlBytes) {
     return refuse(414, "URL_TOO_LONG", `the URL has more than ${limits.maxUrlBytes} bytes`);
   }
-  if (fields.length > limits.maxHeaders * 2) {
-    return refuse(431, "HEADERS_TOO_LARGE", `the request has more than ${limits.maxHeaders} header fields`);
-  }
+  let count = 0;
+  let bytes = target.length;
   const headers: Record<string, string | undefined> = Object.create(null);
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at]!.toLowerCase();
     if (name.charCodeAt(0) === 0x3a) continue;
     const value = fields[at + 1]!;
+    count += 1;
+    bytes += name.length + value.length + 4;
     const before = headers[name];
     if (before === undefined) headers[name] = value;
     else if (name === "host" || name === "content-length") {
       return refuse(400, "BAD_REQUEST", `the request has two ${name} fields`);
     } else headers[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`;
+  }
+  if (count > limits.maxHeaders) {
+    return refuse(431, "HEADERS_TOO_LARGE", `the request has more than ${limits.maxHeaders} header fields`);
+  }
+  if (bytes > limits.maxHeaderBytes) {
+    return refuse(431, "HEADERS_TOO_LARGE", `the header has more than ${limits.maxHeaderBytes} bytes`);
   }
   let host = authority ?? headers.host;
   let path = target;

@@ -91,7 +91,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
           else {
             onFirstBytes(connection, (bytes) => {
               if (isHttp2Preface(bytes)) h2.accept(connection);
-              else acceptHttp1(connection);
+              else {
+                acceptHttp1(connection);
+                socket.resume();
+              }
             });
           }
         })
@@ -155,13 +158,12 @@ function isHttp2Preface(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, bytes.length));
 }
 
-/** Looks at what a client says first, and gives it back to the socket. */
+/** Looks at what a client says first, and gives it back to the socket, which stays paused: HTTP/2 reads its handle, not its stream. */
 function onFirstBytes({ socket }: TrackedConnection, then: (bytes: Buffer) => void): void {
   socket.once("data", (bytes: Buffer) => {
     socket.pause();
     socket.unshift(bytes);
     then(bytes);
-    socket.resume();
   });
 }
 

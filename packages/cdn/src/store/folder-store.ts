@@ -51,7 +51,8 @@ export function createFolderStore(folder: string): ObjectStore {
         await rename(temporary, path);
         return metadataOf(key, await stat(path));
       } catch (error) {
-        await rm(temporary, { force: true });
+        // Where even this fails the temporary file stays: what the caller has to hear of is the failure before.
+        await rm(temporary, { force: true }).catch(() => {});
         throw storeError(error, "write", key, signal);
       }
     },

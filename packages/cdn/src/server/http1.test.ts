@@ -1,0 +1,399 @@
+/** HTTP/1.1 from outside, once over node:http and once over the fast path: both have to be the same server. */
+
+import { describe, expect, onTestFinished, test } from "vitest";
+import { bytesResponse } from "../handler/bytes-response.ts";
+import { fromResponse, toRequest } from "../handler/convert.ts";
+import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
+import { type RawHandler, rawHandler } from "../handler/raw.ts";
+import type { Logger } from "../logger.ts";
+import { connectRaw, type RawClient } from "./raw-client.test-peer.ts";
+import { createServer, type Server, type ServerOptions } from "./server.ts";
+
+/** A promise, and what resolves it. */
+function gate(): [Promise<void>, () => void] {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
+}
+
+function asRaw(handler: FetchHandler): FetchHandler {
+  const raw: RawHandler = async (request) => fromResponse(await handler(toRequest(request), request.connection));
+  return Object.assign((request: Request, connection?: Connection) => handler(request, connection), {
+    [rawHandler]: raw,
+  });
+}
+
+describe.each([
+  ["node:http", (handler: FetchHandler) => handler],
+  ["the fast path", asRaw],
+])("over %s", (_name, wrap) => {
+  async function serve(handler: FetchHandler, options: Partial<ServerOptions> = {}): Promise<Server> {
+    const server = await createServer({ handler: wrap(handler), port: 0, host: "127.0.0.1", ...options });
+    onTestFinished(() => server.close());
+    return server;
+  }
+  async function dial(server: Server): Promise<RawClient> {
+    const client = await connectRaw(server.port);
+    onTestFinished(() => client[Symbol.dispose]());
+    return client;
+  }
+  async function exchange(server: Server, request: string): Promise<string> {
+    const client = await dial(server);
+    client.write(request);
+    return await client.closed();
+  }
+
+  test("whole bytes come with their length, a stream in chunks, and HEAD without either", async () => {
+    const server = await serve((request) =>
+      request.url.endsWith("/bytes")
+        ? bytesResponse(Buffer.from("hello"), { headers: { "x-a": "1", date: "Thu, 01 Jan 2026 00:00:00 GMT" } })
+        : new Response(ReadableStream.from([Buffer.from("he"), Buffer.from("llo")])),
+    );
+    const client = await dial(server);
+    client.write("GET /bytes HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect((await client.until(/hello$/)).toLowerCase()).toMatch(
+      /^http\/1\.1 200 ok\r\n(?:.+\r\n)*content-length: 5\r\n/,
+    );
+    client.write("HEAD /bytes HTTP/1.1\r\nHost: a\r\n\r\nGET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    const rest = await client.until(/0\r\n\r\n$/);
+    expect(rest.toLowerCase().match(/content-length: 5/g)).toHaveLength(2);
+    expect(rest.match(/hello/g)).toHaveLength(1);
+    expect(rest.toLowerCase()).toContain("transfer-encoding: chunked");
+    expect(rest).toContain("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
+  });
+
+  test("requests that were sent ahead are answered in their order", async () => {
+    const server = await serve((request) => new Response(new URL(request.url).pathname));
+    const client = await dial(server);
+    client.write([1, 2, 3, 4].map((n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
+    const all = await client.until(/\/4(?:\r\n0\r\n\r\n)?$/);
+    expect([...all.matchAll(/\/(\d)(?=\r\n0|HTTP|$)/g)].map(([, n]) => n)).toEqual(["1", "2", "3", "4"]);
+  });
+
+  test("a large whole body is sent once, and the connection goes on", async () => {
+    const large = Buffer.alloc(3 * 1024 * 1024, "x");
+    const server = await serve((request) => bytesResponse(request.url.endsWith("/large") ? large : Buffer.from("end")));
+    const client = await dial(server);
+    client.write("GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /end HTTP/1.1\r\nHost: a\r\n\r\n");
+    const all = await client.until(/end$/);
+    expect(all.match(/x{1000,}/g)?.map((body) => body.length)).toEqual([large.length]);
+    expect(all.match(/^HTTP\/1\.1 200/gm)?.length ?? 0).toBe(1);
+    expect(all.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+  });
+
+  test("a request may arrive byte by byte", async () => {
+    const server = await serve(() => new Response("whole"));
+    const client = await dial(server);
+    for (const character of "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") client.write(character);
+    expect(await client.closed()).toContain("whole");
+  });
+
+  test.each([
+    ["garbage", "\x16\x03\x01\x02\x00 garbage\r\n\r\n", 400],
+    ["no Host", "GET / HTTP/1.1\r\n\r\n", 400],
+    ["two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
+    ["a Host that is none", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
+    ["user information in Host", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400],
+    [
+      "length and chunks",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      400,
+    ],
+    ["two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400],
+    ["a length that is none", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello", 400],
+    ["an unknown coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 501],
+    ["a folded field", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n", 400],
+    ["a space before the colon", "GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n", 400],
+    ["a bare carriage return", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r2\r\n\r\n", 400],
+    ["NUL in a field", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\0\r\n\r\n", 400],
+    ["dot segments", "GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["encoded dot segments", "GET /%2e%2E/b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["a backslash", "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["a target that is no path", "GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["a long URL", `GET /${"x".repeat(5000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
+    ["many fields", `GET / HTTP/1.1\r\nHost: a\r\n${"X: 1\r\n".repeat(50)}\r\n`, 431],
+    ["a large header", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+    ["a tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405],
+    ["an unknown expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n", 417],
+  ])("%s: refused, and the connection closed", async (_what, request, status) => {
+    let handled = 0;
+    const server = await serve(
+      () => {
+        handled += 1;
+        return new Response();
+      },
+      { limits: { maxUrlBytes: 4096, maxHeaders: 40 } },
+    );
+    expect(await exchange(server, request)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(handled).toBe(0);
+  });
+
+  test("a refused request does not become the start of another one", async () => {
+    const seen: string[] = [];
+    const server = await serve((request) => {
+      seen.push(request.url);
+      return new Response();
+    });
+    await exchange(
+      server,
+      "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    expect(seen).toEqual([]);
+  });
+
+  test("the absolute form is understood, and its host counts", async () => {
+    const server = await serve((request) => new Response(request.url));
+    const answer = await exchange(server, "GET http://other/x?y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    expect(answer).toContain("http://other/x?y");
+  });
+
+  test("HTTP/1.0 is answered and closed", async () => {
+    const server = await serve(() => bytesResponse(Buffer.from("old")));
+    expect(await exchange(server, "GET / HTTP/1.0\r\n\r\n")).toMatch(/old$/);
+  });
+
+  test("a body is streamed to the handler; 100 Continue is sent when it wants it", async () => {
+    const server = await serve(async (request) => new Response(`got ${(await request.text()).length}`));
+    const client = await dial(server);
+    client.write(
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+    );
+    await client.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
+    client.write("hello");
+    expect(await client.closed()).toContain("got 5");
+  });
+
+  test("a handler that wants no body sends no 100 Continue, and the connection is not used again", async () => {
+    const server = await serve(() => new Response("no", { status: 403 }));
+    const answer = await exchange(
+      server,
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer.toLowerCase()).toContain("connection: close");
+  });
+
+  test("a body over the limit is 413, announced or not", async () => {
+    const server = await serve(async (request) => new Response(await request.text()), { limits: { maxBodyBytes: 10 } });
+    expect(await exchange(server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")).toMatch(
+      /^HTTP\/1\.1 413 [\s\S]*"BODY_TOO_LARGE"/,
+    );
+    const chunked = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n`;
+    expect(await exchange(server, chunked)).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test("a header that never ends is answered 408 and closed", async () => {
+    const server = await serve(() => new Response(), { limits: { headersTimeout: 60 } });
+    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")).toMatch(/^HTTP\/1\.1 408 |^$/);
+  });
+
+  test("a connection that never says anything is closed", async () => {
+    const server = await serve(() => new Response(), { limits: { headersTimeout: 60 } });
+    const client = await dial(server);
+    expect(await client.closed()).toBe("");
+  });
+
+  test("a connection that rests too long between requests is closed", async () => {
+    const server = await serve(() => bytesResponse(Buffer.from("done")), { limits: { idleTimeout: 60 } });
+    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")).toMatch(/done$/);
+  });
+
+  test("an answer that takes long is not a connection that rests", async () => {
+    const [released, release] = gate();
+    const server = await serve(
+      async () => {
+        await released;
+        return bytesResponse(Buffer.from("done"));
+      },
+      { limits: { idleTimeout: 40, headersTimeout: 40 } },
+    );
+    const resting = await dial(server);
+    const waiting = await dial(server);
+    waiting.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await resting.closed();
+    release();
+    expect(await waiting.until(/done$/)).toContain("200");
+  });
+
+  test("a client that does not read is cut off; its handler's stream is cancelled and was never far ahead", async () => {
+    const [cancelled, cancel] = gate();
+    let made = 0;
+    const server = await serve(
+      () =>
+        new Response(
+          new ReadableStream({
+            pull(controller) {
+              made += 65_536;
+              controller.enqueue(new Uint8Array(65_536));
+            },
+            cancel: () => cancel(),
+          }),
+        ),
+      { limits: { sendGrace: 80, minSendRate: 100_000_000 } },
+    );
+    const client = await dial(server);
+    client.socket.pause();
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await cancelled;
+    expect(made).toBeLessThan(32 * 1024 * 1024);
+  });
+
+  test("a client that leaves aborts the request's signal and cancels the body, even one that waits", async () => {
+    const [aborted, abort] = gate();
+    const [cancelled, cancel] = gate();
+    const server = await serve((request) => {
+      if (request.url.endsWith("/wait")) {
+        return new Promise<Response>((_resolve, reject) => {
+          request.signal.addEventListener("abort", () => {
+            abort();
+            reject(request.signal.reason);
+          });
+        });
+      }
+      return new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(Buffer.from("begin")),
+          cancel: () => cancel(),
+        }),
+      );
+    });
+    const first = await dial(server);
+    first.write("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    const second = await dial(server);
+    second.write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    await second.until(/begin/);
+    first.socket.destroy();
+    second.socket.destroy();
+    await Promise.all([aborted, cancelled]);
+  });
+
+  test("a stream that breaks off never looks complete", async () => {
+    const server = await serve((request) => {
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from("half");
+        throw new Error("broken");
+      }
+      const headers = request.url.endsWith("/length") ? { "content-length": "8" } : {};
+      return new Response(ReadableStream.from(broken()), { headers });
+    });
+    await expect(fetch(`${server.url}/chunked`).then((response) => response.text())).rejects.toThrow();
+    await expect(fetch(`${server.url}/length`).then((response) => response.text())).rejects.toThrow();
+  });
+
+  test("a body that is shorter or longer than its Content-Length never looks complete", async () => {
+    const server = await serve((request) => {
+      const length = request.url.endsWith("/short") ? "8" : "2";
+      return new Response(ReadableStream.from([Buffer.from("hello")]), { headers: { "content-length": length } });
+    });
+    await expect(fetch(`${server.url}/short`).then((response) => response.text())).rejects.toThrow();
+    await expect(fetch(`${server.url}/long`).then((response) => response.text())).rejects.toThrow();
+  });
+
+  test("closing waits for an answer in flight, and says that it was the last", async () => {
+    const [asked, ask] = gate();
+    const [released, release] = gate();
+    const server = await serve(async () => {
+      ask();
+      await released;
+      return bytesResponse(Buffer.from("last"));
+    });
+    const resting = await dial(server);
+    resting.write("GET /missing HTTP/1.1\r\nHost: a\r\n");
+    const busy = await dial(server);
+    busy.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked;
+    const closing = server.close();
+    await expect(connectRaw(server.port)).rejects.toThrow();
+    release();
+    const answer = await busy.closed();
+    expect(answer.toLowerCase()).toContain("connection: close");
+    expect(answer).toMatch(/last$/);
+    await closing;
+    expect(server.connections).toBe(0);
+    await server.close();
+  });
+
+  test("closing is bounded: what is in flight at the deadline is cut", async () => {
+    const server = await serve(() => new Promise<Response>(() => {}), { closeDeadline: 30 });
+    const client = await dial(server);
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await expect.poll(() => server.connections).toBe(1);
+    await server.close();
+    expect(await client.closed()).toBe("");
+  });
+
+  test("connections above the limit are closed at once, those below are served", async () => {
+    const server = await serve(() => new Response("served"), { limits: { maxConnections: 2 } });
+    const [first, second] = [await dial(server), await dial(server)];
+    await expect.poll(() => server.connections).toBe(2);
+    const third = await dial(server);
+    expect(await third.closed()).toBe("");
+    first.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(await first.until(/served/)).toContain("200");
+    second.socket.destroy();
+  });
+});
+
+test("an error in a handler is a 500 that says nothing of it, and is logged", async () => {
+  const logged: object[] = [];
+  const ignore = (): void => {};
+  const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: (fields) => void logged.push(fields) };
+  await using server = await createServer({
+    port: 0,
+    logger,
+    handler: () => {
+      throw new Error("the password is secret");
+    },
+  });
+  const response = await fetch(`${server.url}/`);
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toContain("secret");
+  expect(logged).toHaveLength(1);
+});
+
+test("a taken port is an error that names it", async () => {
+  await using server = await createServer({ handler: () => new Response(), port: 0, host: "127.0.0.1" });
+  const second = createServer({ handler: () => new Response(), port: server.port, host: "127.0.0.1" });
+  await expect(second).rejects.toMatchObject({
+    code: "PORT_TAKEN",
+    message: expect.stringContaining(String(server.port)),
+  });
+});
+
+test("a limit that makes no sense is refused", async () => {
+  const handler: FetchHandler = () => new Response();
+  await expect(createServer({ handler, limits: { maxHeaders: 0 } })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+});
+
+test("a handler is told who asks", async () => {
+  let asked: Connection | undefined;
+  await using server = await createServer({
+    port: 0,
+    host: "127.0.0.1",
+    handler: (_request, connection) => {
+      asked = connection;
+      return new Response();
+    },
+  });
+  const client = await connectRaw(server.port);
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await client.until(/200/);
+  const { localPort } = client.socket;
+  client[Symbol.dispose]();
+  expect(asked).toEqual({ remoteAddress: "127.0.0.1", remotePort: localPort, protocol: "http/1.1" });
+});
+
+test("thousands of half-open connections cost others nothing but their place", async () => {
+  await using server = await createServer({
+    port: 0,
+    host: "127.0.0.1",
+    handler: () => new Response("served"),
+    limits: { headersTimeout: 200 },
+  });
+  const clients = await Promise.all(Array.from({ length: 500 }, () => connectRaw(server.port)));
+  for (const client of clients) client.write("GET / HT");
+  expect(await (await fetch(server.url)).text()).toBe("served");
+  await Promise.all(clients.map((client) => client.closed()));
+});
