@@ -397,6 +397,16 @@ describe("timestamps", () => {
   });
 });
 
+test("a backlog that comes faster than it plays needs no new anchor, a fast clock does", () => {
+  const course = (speed: number) => {
+    const packets = madePackets({ track: madeVideoTrack(), count: 25 * 40, duration: 3600, gop: 50 });
+    const received = packets.map((packet, i) => ({ ...packet, receivedAt: NOW + (i / 25) * 1000 * speed }));
+    return run(new Segmenter(), [{ id: "v", packets: received }]).get("v")!;
+  };
+  expect(course(0.1).filter((segment) => segment.boundary.discontinuity)).toHaveLength(0);
+  expect(course(0.95).filter((segment) => segment.boundary.discontinuity)).toHaveLength(1);
+});
+
 describe("options", () => {
   test.each<[SegmenterOptions, string]>([
     [{ segmentDuration: 0 }, "segmentDuration must be a positive number, not 0"],

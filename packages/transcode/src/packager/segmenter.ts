@@ -100,6 +100,7 @@ export class Segmenter {
   #discontinuityDue = false;
   #anchorTime = 0;
   #anchorWall = 0;
+  #lastCutWall = 0;
   #endOfLastSession = Number.NEGATIVE_INFINITY;
   #lateness = Number.POSITIVE_INFINITY;
   #partTarget: number | undefined;
@@ -376,20 +377,32 @@ export class Segmenter {
   #begin(time: number, packet: Packet, now: number): void {
     this.#anchorTime = time;
     this.#anchorWall = Math.max(packet.receivedAt ?? now, this.#endOfLastSession);
+    this.#lastCutWall = packet.receivedAt ?? now;
     this.#append(time, true);
   }
 
   #cut(time: number, keyframe: boolean, packet: Packet, now: number): void {
     const last = this.#boundaries.at(-1)!;
     this.#targetDuration ??= targetFor(time - last.time, this.#segmentDuration);
-    if (Number.isFinite(this.#lateness) && Math.abs(this.#lateness) > this.#maxDrift * 1000) {
-      const wall = Math.max(packet.receivedAt ?? now, last.programDateTime);
+    const wall = packet.receivedAt ?? now;
+    if (this.#hasDrifted(wall - this.#lastCutWall, time - last.time)) {
       this.#anchorTime = time;
-      this.#anchorWall = wall;
+      this.#anchorWall = Math.max(wall, last.programDateTime);
       this.#discontinuityDue = true;
     }
+    this.#lastCutWall = wall;
     this.#lateness = Number.POSITIVE_INFINITY;
     this.#append(time, keyframe);
+  }
+
+  /**
+   * Whether the wall clock has left media time behind, or the other way round. The latter only counts where media comes about as fast as it plays:
+   * a backlog, or a file, comes faster without any clock being wrong.
+   */
+  #hasDrifted(wallElapsed: number, mediaElapsed: number): boolean {
+    const limit = this.#maxDrift * 1000;
+    if (!Number.isFinite(this.#lateness)) return false;
+    return this.#lateness > limit || (this.#lateness < -limit && wallElapsed > mediaElapsed * 500);
   }
 
   #append(time: number, keyframe: boolean): void {

@@ -43,16 +43,11 @@ export function mpd(window: LiveWindow, state: MpdState): Mpd {
     writtenPeriod(window, period, window.periods[index + 1], state),
   );
   const filled = periods.filter((period) => period.adaptationSets.length > 0);
-  const end = presentationEnd(window, state);
   return {
     profiles: ["urn:mpeg:dash:profile:isoff-live:2011", "http://www.dashif.org/guidelines/low-latency-live-v5"],
-    type: "dynamic",
-    availabilityStartTime: Math.round(state.availabilityStart),
+    ...(state.ended ? { type: "static", mediaPresentationDuration: presentationEnd(window, state) } : liveness(state)),
     publishTime: Math.round(state.now),
-    ...(state.ended ? { mediaPresentationDuration: end } : { minimumUpdatePeriod: UPDATE_PERIOD }),
     minBufferTime: state.partTarget,
-    timeShiftBufferDepth: state.window,
-    suggestedPresentationDelay: state.latency,
     maxSegmentDuration: state.targetDuration,
     serviceDescriptions: [
       {
@@ -68,6 +63,16 @@ export function mpd(window: LiveWindow, state: MpdState): Mpd {
     ],
     periods: filled,
     utcTimings: [{ schemeIdUri: "urn:mpeg:dash:utc:http-xsdate:2014", value: state.time }],
+  };
+}
+
+function liveness(state: MpdState) {
+  return {
+    type: "dynamic" as const,
+    availabilityStartTime: Math.round(state.availabilityStart),
+    minimumUpdatePeriod: UPDATE_PERIOD,
+    timeShiftBufferDepth: state.window,
+    suggestedPresentationDelay: state.latency,
   };
 }
 
