@@ -79,7 +79,7 @@ function* walk(
 }
 
 /** Size and type in front of a box. */
-export interface BoxHeader {
+interface BoxHeader {
   /** With the header; 0: to the end of the file. */
   readonly size: number;
   readonly type: number;
@@ -91,7 +91,7 @@ export interface BoxHeader {
  *
  * @throws {MediaError} `MALFORMED` for a size smaller than the header, `LIMIT_EXCEEDED` for one above 2^53.
  */
-export function readBoxHeader(view: DataView, at: number, available: number): BoxHeader | undefined {
+function readBoxHeader(view: DataView, at: number, available: number): BoxHeader | undefined {
   if (available < 8) return undefined;
   let size = view.getUint32(at);
   const type = view.getUint32(at + 4);

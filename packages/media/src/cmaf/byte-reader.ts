@@ -50,7 +50,7 @@ export class ByteReader {
     return value;
   }
 
-  /** A 64-bit field of which -1 is the only negative value that means something. */
+  /** Two's complement. @throws {MediaError} `LIMIT_EXCEEDED` beyond 2^53 - 1 on either side. */
   i64(): number {
     const at = this.#take(8);
     const value = this.#view.getInt32(at) * 2 ** 32 + this.#view.getUint32(at + 4);

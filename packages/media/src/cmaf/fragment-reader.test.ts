@@ -198,6 +198,16 @@ test("four thousand million samples without a byte cost nothing", () => {
   expect(reader.push(concat([init, moof, bytes("00000008 6d646174"), fragment]))).toHaveLength(1);
 });
 
+test("a decode time before zero, as FFmpeg writes it where it may", () => {
+  const early = fragment.slice();
+  early.set(bytes("fffffffffffffc18"), Buffer.from(early).indexOf("tfdt") + 8);
+  expect(createFragmentReader().push(concat([init, early]))).toMatchObject([{ dts: -1000, pts: -1000 }]);
+  early.set(bytes("ffdfffffffffffff"), Buffer.from(early).indexOf("tfdt") + 8);
+  expect(() => createFragmentReader().push(concat([init, early]))).toThrow(
+    expect.objectContaining({ code: "LIMIT_EXCEEDED" }),
+  );
+});
+
 test("the decode time goes on where there is no tfdt", () => {
   const without = fragment.slice();
   without.set(Buffer.from("free"), Buffer.from(without).indexOf("tfdt"));

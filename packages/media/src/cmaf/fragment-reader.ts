@@ -36,7 +36,7 @@ export interface FragmentReader {
    * Takes the next bytes, cut anywhere, and gives the packets that they complete, in the order of their bytes.
    *
    * A packet's `data` is a view of `bytes` where they hold it whole, else a copy: do not write to `bytes` afterwards, and expect them to
-   * live as long as the packets. Times are those of the file: `pts`
+   * live as long as the packets. Times are those of the file: `dts` may be below zero, `pts`
    * may lie before `dts`, edit lists are not applied (see {@link InitTrackDetails}), and a `duration` may be 0 where the writer did not know it.
    *
    * @throws {MediaError} `MALFORMED`, `TRUNCATED`, `LIMIT_EXCEEDED`, or `UNSUPPORTED` for a file that is not fragmented. The reader

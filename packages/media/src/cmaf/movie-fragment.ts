@@ -106,5 +106,6 @@ function readTrackFragmentHeader(body: Uint8Array, context: FragmentContext, pre
 function readDecodeTime(body: Uint8Array): number {
   const reader = new ByteReader("tfdt", body);
   const version = reader.u32() >>> 24;
-  return version === 0 ? reader.u32() : reader.u64();
+  // Unsigned by the specification, but FFmpeg writes times before zero as they are (-avoid_negative_ts disabled).
+  return version === 0 ? reader.u32() : reader.i64();
 }
