@@ -183,8 +183,11 @@ export class ServerSession {
       case "closeStream":
         this.#stop(streamId);
         return;
-      case "releaseStream":
       case "FCUnpublish":
+        this.#acknowledge(command);
+        this.#unpublish();
+        return;
+      case "releaseStream":
       case "_checkbw":
       case "getStreamLength":
         this.#acknowledge(command);
@@ -268,6 +271,11 @@ export class ServerSession {
     this.#streams.set(streamId, "idle");
     if (state === "publishing") this.#status(streamId, "status", "NetStream.Unpublish.Success", "unpublished");
     this.#events.push({ type: "stop", streamId });
+  }
+
+  // It names a key, not a stream; encoders that close right after it do not get to deleteStream.
+  #unpublish(): void {
+    for (const [streamId, state] of this.#streams) if (state === "publishing") this.#stop(streamId);
   }
 
   #acknowledge(command: Command): void {
