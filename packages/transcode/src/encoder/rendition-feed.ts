@@ -2,6 +2,7 @@
 
 import {
   createPacketBroadcast,
+  PACKET_OVERHEAD,
   type Packet,
   type PacketBroadcast,
   type PacketSource,
@@ -34,12 +35,18 @@ export class RenditionFeed implements Rendition {
   /** By id, in the order video, audio; null until the encoder has said what it makes. */
   readonly #tracks: Map<number, Track | null>;
   readonly #lastDts = new Map<number, number>();
+  readonly #maxBytes: number;
+  /** What was made before anyone read: the first reader gets all of it, so that no rendition starts later than another. */
+  #backlog: Packet[] | null = [];
+  #backlogBytes = 0;
+  #ending: { readonly error?: unknown; readonly failed: boolean } | undefined;
 
   /** @param tracks - the rung's, by id: as the source has it where it is copied, null where it is yet to be encoded. */
   constructor(rung: Rung, tracks: ReadonlyMap<number, Track | null>, maxBytes: number) {
     this.name = rung.name;
     this.rung = rung;
     this.#tracks = new Map(tracks);
+    this.#maxBytes = maxBytes;
     this.#broadcast = createPacketBroadcast({ maxBytes });
     this.#announce();
   }
@@ -53,32 +60,73 @@ export class RenditionFeed implements Rendition {
     return this.#broadcast.tracks.length > 0;
   }
 
-  packets(options?: ReadOptions): AsyncIterable<Packet> {
-    return this.#broadcast.packets(options);
+  async *packets(options?: ReadOptions): AsyncIterable<Packet> {
+    const reader = this.#broadcast.packets(options)[Symbol.asyncIterator]();
+    try {
+      // It waits before the backlog is let go, so that it gets all of that.
+      let next = reader.next();
+      this.#release();
+      for (;;) {
+        const result = await next;
+        if (result.done === true) return;
+        yield result.value;
+        next = reader.next();
+      }
+    } finally {
+      await reader.return?.();
+    }
   }
 
   /** A track is there, or another. */
   setTrack(track: Track): void {
-    if (this.#broadcast.ended || this.#tracks.get(track.id) === track) return;
+    if (this.#closed || this.#tracks.get(track.id) === track) return;
+    // The broadcast takes no packets of tracks that are gone.
+    if (this.ready) this.#release();
     this.#tracks.set(track.id, track);
     this.#announce();
   }
 
   /** Hands a packet to readers, unless tracks are missing yet or it goes back in time. */
   write(packet: Packet): void {
-    if (this.#broadcast.ended) return;
+    if (this.#closed) return;
     if (packet.track !== this.#tracks.get(packet.track.id)) this.setTrack(packet.track);
     if (!this.ready || packet.dts <= (this.#lastDts.get(packet.track.id) ?? -1)) return;
     this.#lastDts.set(packet.track.id, packet.dts);
-    this.#broadcast.write(packet);
+    if (this.#backlog === null) {
+      this.#broadcast.write(packet);
+      return;
+    }
+    this.#backlog.push(packet);
+    this.#backlogBytes += packet.data.length + PACKET_OVERHEAD;
+    if (this.#backlogBytes > this.#maxBytes) this.#release();
   }
 
+  /** No more packets. Idempotent. */
   end(): void {
-    this.#broadcast.end();
+    this.#close({ failed: false });
   }
 
+  /** As {@link end}, but readers throw `error` after what is there for them. */
   fail(error: unknown): void {
-    this.#broadcast.fail(error);
+    this.#close({ failed: true, error });
+  }
+
+  get #closed(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  #close(ending: { readonly error?: unknown; readonly failed: boolean }): void {
+    if (this.#closed) return;
+    this.#ending = ending;
+    if (this.#backlog === null || this.#backlog.length === 0) this.#release();
+  }
+
+  #release(): void {
+    const backlog = this.#backlog;
+    this.#backlog = null;
+    if (backlog !== null) for (const packet of backlog) this.#broadcast.write(packet);
+    if (this.#ending?.failed === true) this.#broadcast.fail(this.#ending.error);
+    else if (this.#ending !== undefined) this.#broadcast.end();
   }
 
   #announce(): void {
