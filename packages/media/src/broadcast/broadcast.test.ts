@@ -122,6 +122,21 @@ describe("where a reader starts", () => {
   });
 });
 
+describe("where a reader starts after the audio was replaced", () => {
+  test("is still the newest keyframe, and no packet of the old audio is seen", async () => {
+    const source = createPacketBroadcast({ tracks: [video, audio] });
+    source.write(frame(0, true));
+    source.write(sound(0));
+    const next = { ...audio, channels: 1 };
+    source.setTracks([video, next]);
+    source.write(sound(21, 10, next));
+    source.write(frame(40));
+    source.end();
+    const packets = await drain(source.packets());
+    expect(packets.map(({ track }) => track)).toEqual([video, next, video]);
+  });
+});
+
 describe("readers", () => {
   test("each get every packet object, and none is copied", async () => {
     const source = broadcast();

@@ -82,7 +82,7 @@ export interface PacketBroadcast extends PacketSource {
   write(packet: Packet): void;
   /**
    * Replaces the tracks: those that stay keep their object, changed ones are new objects with the same id. Readers go on and see the new
-   * object in its packets; new readers start at the next keyframe of the new tracks, never at an old one.
+   * object in its packets. New readers see nothing of tracks that are gone: where the first video track is another, they start at its next keyframe.
    *
    * @throws {MediaError} `INVALID_ARGUMENT` when two have the same id; `SOURCE_ENDED` after the end.
    */
@@ -126,6 +126,8 @@ class Broadcast implements PacketBroadcast, ReaderHost {
   #waiting: Reader[] = [];
   #woken: Reader[] = [];
   #tracks: readonly Track[] = [];
+  /** Sequence number of the first packet after the tracks were set. */
+  #since = 0;
   /** The track whose keyframes readers start at. */
   #main: Track | undefined;
   /** Where new readers start: the newest keyframe held, and the first packet of other tracks that reaches its time. */
@@ -176,8 +178,10 @@ class Broadcast implements PacketBroadcast, ReaderHost {
       throw new MediaError("INVALID_ARGUMENT", "two tracks of a broadcast have the same id");
     }
     this.#tracks = [...tracks];
-    this.#main = tracks.find((track) => track.kind === "video") ?? tracks[0];
-    this.#start = undefined;
+    this.#since = this.ring.end;
+    const main = tracks.find((track) => track.kind === "video") ?? tracks[0];
+    if (main !== this.#main) this.#start = undefined;
+    this.#main = main;
   }
 
   write(packet: Packet): void {
@@ -240,7 +244,7 @@ class Broadcast implements PacketBroadcast, ReaderHost {
 
   #admit(reader: Reader): void {
     if (this.#start === undefined) this.#joining.add(reader);
-    else reader.join(this.#start.first, new Gate(this.ring.at(this.#start.keyframe), this.#tracks));
+    else reader.join(this.#start.first, new Gate(this.ring.at(this.#start.keyframe), this.#tracks, this.#since));
   }
 
   #startAt(sequence: number, keyframe: Packet): void {

@@ -12,11 +12,14 @@ export function reaches(packet: Packet, keyframe: Packet): boolean {
 export class Gate {
   #keyframe: Packet;
   readonly #tracks: readonly Track[];
+  readonly #since: number;
   readonly #open: Track[] = [];
 
-  constructor(keyframe: Packet, tracks: readonly Track[]) {
+  /** @param since - sequence number from which on packets are of these tracks, or of ones announced still later. */
+  constructor(keyframe: Packet, tracks: readonly Track[], since: number) {
     this.#keyframe = keyframe;
     this.#tracks = tracks;
+    this.#since = since;
   }
 
   /** Every track has begun: no need to ask any more. */
@@ -24,11 +27,11 @@ export class Gate {
     return this.#open.length === this.#tracks.length;
   }
 
-  passes(packet: Packet): boolean {
+  passes(packet: Packet, sequence: number): boolean {
     const track = packet.track;
+    if (!this.#tracks.includes(track)) return sequence >= this.#since;
     const main = track === this.#keyframe.track;
-    // Tracks announced later come after a cut of their own. A later keyframe moves the mark, in case time jumped back.
-    if (!this.#tracks.includes(track)) return true;
+    // A later keyframe moves the mark, in case time jumped back.
     if (main && packet.keyframe && this.#open.includes(track)) this.#keyframe = packet;
     if (this.#open.includes(track)) return true;
     if (main ? packet !== this.#keyframe : !packet.keyframe || !reaches(packet, this.#keyframe)) return false;

@@ -15,7 +15,7 @@ const MAX_LAG = 0.1;
 interface ModelReader {
   position: number | undefined;
   /** The keyframe it started at, and which tracks have begun since. */
-  start: { keyframe: Packet; tracks: readonly Track[]; begun: Set<Track> } | undefined;
+  start: { keyframe: Packet; tracks: readonly Track[]; epoch: number; begun: Set<Track> } | undefined;
   drops: number;
   state: "reading" | "too slow" | "gone";
 }
@@ -26,7 +26,7 @@ class Model {
   /** Index in `written` of the oldest packet still held. */
   head = 0;
   tracks: readonly Track[] = [];
-  /** Packets before this index are of tracks that were replaced. */
+  /** Index of the first packet after the tracks were set. */
   epoch = 0;
   /** Indexes of the newest keyframe of the main track, and of the first packet that belongs after it. */
   newest: { index: number; first: number } | undefined;
@@ -42,7 +42,7 @@ class Model {
   }
 
   start(): { keyframe: Packet; first: number } | undefined {
-    if (this.newest === undefined || this.newest.index < Math.max(this.head, this.epoch)) return undefined;
+    if (this.newest === undefined || this.newest.index < this.head) return undefined;
     const { index, first } = this.newest;
     return { keyframe: this.written[index]!, first: Math.max(first, this.head) };
   }
@@ -51,7 +51,8 @@ class Model {
   markKeyframe(): void {
     const index = this.written.length - 1;
     const keyframe = this.written[index]!;
-    const oldest = Math.max(this.head, this.epoch, (this.newest?.index ?? -1) + 1);
+    const replaced = this.written.findLastIndex(({ track }) => !this.tracks.includes(track));
+    const oldest = Math.max(this.head, replaced + 1, (this.newest?.index ?? -1) + 1);
     const ahead = this.written.findIndex(
       (packet, at) => at >= oldest && packet.track !== keyframe.track && this.reaches(packet, keyframe),
     );
@@ -66,7 +67,7 @@ class Model {
   admit(reader: ModelReader): void {
     const start = this.start();
     reader.position = start?.first;
-    reader.start = start && { keyframe: start.keyframe, tracks: this.tracks, begun: new Set() };
+    reader.start = start && { keyframe: start.keyframe, tracks: this.tracks, epoch: this.epoch, begun: new Set() };
   }
 
   forgetOldest(): void {
@@ -109,16 +110,16 @@ class Model {
       const packet = this.written[reader.position]!;
       reader.position += 1;
       if (reader.position === this.written.length) reader.drops = 0;
-      if (this.passes(packet, reader)) return packet;
+      if (this.passes(packet, reader.position - 1, reader)) return packet;
     }
     Object.assign(reader, { position, drops });
     return undefined;
   }
 
-  passes(packet: Packet, reader: ModelReader): boolean {
+  passes(packet: Packet, index: number, reader: ModelReader): boolean {
     const { start } = reader;
-    if (start === undefined || start.begun.size === start.tracks.length || !start.tracks.includes(packet.track))
-      return true;
+    if (start === undefined || start.begun.size === start.tracks.length) return true;
+    if (!start.tracks.includes(packet.track)) return index >= start.epoch;
     const isMain = packet.track === start.keyframe.track;
     if (isMain && packet.keyframe && start.begun.has(packet.track)) start.keyframe = packet;
     if (start.begun.has(packet.track)) return true;
@@ -190,19 +191,25 @@ class Write implements Command {
 
 class SetTracks implements Command {
   readonly kinds: readonly ("video" | "audio")[];
-  constructor(kinds: readonly ("video" | "audio")[]) {
+  readonly keep: "video" | "audio" | null;
+  constructor(kinds: readonly ("video" | "audio")[], keep: "video" | "audio" | null) {
     this.kinds = kinds;
+    this.keep = keep;
   }
   check(): boolean {
     return true;
   }
   async run(model: Model, { source }: Real): Promise<void> {
-    model.tracks = this.kinds.map((kind) => (kind === "video" ? video() : audio()));
+    const before = model.main();
+    const kept = (kind: "video" | "audio") =>
+      this.keep === kind ? model.tracks.find((track) => track.kind === kind) : undefined;
+    model.tracks = this.kinds.map((kind) => kept(kind) ?? (kind === "video" ? video() : audio()));
+    if (model.main() !== before) model.newest = undefined;
     model.epoch = model.written.length;
     source.setTracks(model.tracks);
   }
   toString(): string {
-    return `setTracks(${this.kinds})`;
+    return `setTracks(${this.kinds}, keep ${this.keep})`;
   }
 }
 
@@ -287,7 +294,9 @@ test("any course of writing, reading, joining and leaving is what the model says
       fc.constant(new Join()),
       fc.tuple(fc.nat(5), fc.integer({ min: 1, max: 6 })).map(([which, count]) => new Read(which, count)),
       fc.nat(5).map((which) => new Leave(which)),
-      kinds.map((value) => new SetTracks(value)),
+      fc
+        .tuple(kinds, fc.constantFrom("video" as const, "audio" as const, null))
+        .map((options) => new SetTracks(...options)),
     ],
     { size: "+1" },
   );

@@ -122,13 +122,14 @@ export class Reader implements AsyncIterableIterator<Packet, undefined> {
     const ring = this.#ring;
     if (this.position < 0) return undefined;
     while (this.position < ring.end) {
-      const packet = ring.at(this.position);
-      ring.leave(this.position);
+      const sequence = this.position;
+      const packet = ring.at(sequence);
+      ring.leave(sequence);
       this.position += 1;
       ring.enter(this.position);
       if (this.position === ring.end) this.drops = 0;
       if (this.#gate === undefined) return packet;
-      const passes = this.#gate.passes(packet);
+      const passes = this.#gate.passes(packet, sequence);
       if (this.#gate.done) this.#gate = undefined;
       if (passes) return packet;
     }

@@ -175,7 +175,7 @@ function readChroma(reader: BitReader): Chroma {
 }
 
 /** §7.3.2.1.1.1. */
-export function skipScalingList(reader: BitReader, size: number): void {
+function skipScalingList(reader: BitReader, size: number): void {
   let last = 8;
   let next = 8;
   for (let index = 0; index < size; index++) {
