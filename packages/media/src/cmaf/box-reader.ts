@@ -34,15 +34,20 @@ const CONTAINERS = new Set(
 /**
  * The boxes of a file or of a box's body, in their order, a container before what it contains.
  *
- * Sizes of 64 bits and of 0 ("to the end") are understood. Nothing is copied, and a box inside is never larger than the one around it.
+ * Sizes of 64 bits and of 0 ("to the end") are understood. Nothing is copied, and a box inside is never larger than
+ * the one around it.
  *
- * @throws {MediaError} `TRUNCATED` when a box says it is longer than what holds it; `MALFORMED` when it says it is shorter than its own header.
+ * @throws {MediaError} `TRUNCATED` when a box says it is longer than what holds it; `MALFORMED` when it says it is
+ * shorter than its own header.
  */
 export function* readBoxes(bytes: Uint8Array, options: ReadBoxesOptions = {}): Generator<Box, void, undefined> {
   yield* walk(bytes, 0, 0, Math.min(options.depth ?? 0, MAX_BOX_DEPTH), 0);
 }
 
-/** The boxes of a container's body. Up to seven bytes behind the last are no error: QuickTime ends some lists with four zeros. */
+/**
+ * The boxes of a container's body. Up to seven bytes behind the last are no error: QuickTime ends some lists with
+ * four zeros.
+ */
 export function childBoxes(body: Uint8Array): Generator<Box, void, undefined> {
   return walk(body, 0, 0, 0, 7);
 }

@@ -35,12 +35,13 @@ export interface FragmentReader {
   /**
    * Takes the next bytes, cut anywhere, and gives the packets that they complete, in the order of their bytes.
    *
-   * A packet's `data` is a view of `bytes` where they hold it whole, else a copy: do not write to `bytes` afterwards, and expect them to
-   * live as long as the packets. Times are those of the file: `dts` may be below zero, `pts`
-   * may lie before `dts`, edit lists are not applied (see {@link InitTrackDetails}), and a `duration` may be 0 where the writer did not know it.
+   * A packet's `data` is a view of `bytes` where they hold it whole and it is at least a sixteenth of them, else a
+   * copy: do not write to `bytes` afterwards. Times are those of the file: `dts` may be below zero, `pts` may lie
+   * before `dts`, edit lists are not applied (see {@link InitTrackDetails}), and a `duration` may be 0 where the
+   * writer did not know it.
    *
-   * @throws {MediaError} `MALFORMED`, `TRUNCATED`, `LIMIT_EXCEEDED`, or `UNSUPPORTED` for a file that is not fragmented. The reader
-   * is of no use afterwards, and throws the same error again.
+   * @throws {MediaError} `MALFORMED`, `TRUNCATED`, `LIMIT_EXCEEDED`, or `UNSUPPORTED` for a file that is not
+   * fragmented. The reader is of no use afterwards, and throws the same error again.
    */
   push(bytes: Uint8Array): Packet[];
   /**
@@ -56,6 +57,9 @@ export const DEFAULT_MAX_BOX_BYTES = 16 * 1024 * 1024;
 /** 64 MiB: an uncompressed 8K picture. */
 export const DEFAULT_MAX_SAMPLE_BYTES = 64 * 1024 * 1024;
 
+/** A sample that is a smaller part than this of the bytes it came in is copied: kept alone, it would keep them all. */
+const MAX_HELD_RATIO = 16;
+
 const FTYP = 0x66747970;
 const MOOV = 0x6d6f6f76;
 const MOOF = 0x6d6f6f66;
@@ -63,7 +67,10 @@ const MDAT = 0x6d646174;
 const EMSG = 0x656d7367;
 const PRFT = 0x70726674;
 
-/** A reader of fragmented MP4: CMAF, DASH and HLS segments, and what `ffmpeg -f mp4 -movflags empty_moov+default_base_moof+…` writes, of any number of tracks. */
+/**
+ * A reader of fragmented MP4: CMAF, DASH and HLS segments, and what `ffmpeg -f mp4 -movflags
+ * empty_moov+default_base_moof+…` writes, of any number of tracks.
+ */
 export function createFragmentReader(options: FragmentReaderOptions = {}): FragmentReader {
   return new IncrementalReader(options);
 }
@@ -289,7 +296,7 @@ class IncrementalReader implements FragmentReader {
       this.#position += used;
       if (data === undefined) return at;
       this.#gathering = false;
-      packets.push(this.#packet(run, data));
+      packets.push(this.#packet(run, data.length * MAX_HELD_RATIO < bytes.length ? data.slice() : data));
       this.#nextSample();
     }
     if (at < bytes.length && this.#position < this.#boxEnd) at = this.#skip(bytes, at, this.#boxEnd);

@@ -12,11 +12,17 @@ import { writeUint64 } from "./uint64.ts";
 export interface FragmentOptions {
   /** Track of all packets; its `id` and `timescale` are what counts. */
   readonly track: Track;
-  /** In decoding order, at least one. Durations inside the fragment are the differences of `dts`; the last packet's own `duration` ends it. */
+  /**
+   * In decoding order, at least one. Durations inside the fragment are the differences of `dts`; the last packet's
+   * own `duration` ends it.
+   */
   readonly packets: readonly Packet[];
   /** `mfhd.sequence_number`, from 1, rising by fragment within a track. Taken modulo 2^32. */
   readonly sequenceNumber: number;
-  /** `tfdt.baseMediaDecodeTime` in ticks. Default: `dts` of the first packet. Give it to move the fragment on the timeline. */
+  /**
+   * `tfdt.baseMediaDecodeTime` in ticks. Default: `dts` of the first packet. Give it to move the fragment on the
+   * timeline.
+   */
   readonly decodeTime?: number;
   /** Starts the fragment with a `styp` of these brands, the first being the major one. Default: none. */
   readonly styp?: readonly SegmentBrand[];
@@ -69,12 +75,13 @@ const MDAT = 0x6d646174;
 /**
  * One fragment in one allocation: `[styp] [prft] [emsg…] moof mdat`.
  *
- * `tfhd` has default-base-is-moof, `tfdt` is 64-bit, `trun` has version 1 with signed composition offsets (ISO 14496-12 §8.8;
- * ISO 23000-19 §7.5). Whatever all samples share is written once, as a default.
+ * `tfhd` has default-base-is-moof, `tfdt` is 64-bit, `trun` has version 1 with signed composition offsets (ISO
+ * 14496-12 §8.8; ISO 23000-19 §7.5). Whatever all samples share is written once, as a default.
  *
- * Why not mediabunny, which the tests use as a judge: its cost a live server could pay (3 to 6 times ours per packet), but by its documented
- * interface (1.61) a fragment ends only at a keyframe and only once the next keyframe is in (299 of 3000 parts wanted), times are seconds
- * in a timescale it picks, and a long-lived output keeps 140 to 400 bytes per packet for good. See bench/cmaf-mediabunny.bench.ts.
+ * Why not mediabunny, which the tests use as a judge: its cost a live server could pay (3 to 6 times ours per
+ * packet), but by its documented interface (1.61) a fragment ends only at a keyframe and only once the next keyframe
+ * is in (299 of 3000 parts wanted), times are seconds in a timescale it picks, and a long-lived output keeps 140 to
+ * 400 bytes per packet for good. See bench/cmaf-mediabunny.bench.ts.
  *
  * @throws {MediaError} `INVALID_ARGUMENT` when there are no packets, `dts` does not rise, or a value does not fit its field.
  */
@@ -91,8 +98,8 @@ export function writeFragment(options: FragmentOptions): Uint8Array<ArrayBuffer>
 }
 
 /**
- * The same fragment without copying media: the first chunk is everything up to and including the `mdat` header, the others are the
- * packets' own `data`, in order. Concatenated they equal {@link writeFragment}.
+ * The same fragment without copying media: the first chunk is everything up to and including the `mdat` header, the
+ * others are the packets' own `data`, in order. Concatenated they equal {@link writeFragment}.
  *
  * @throws {MediaError} as {@link writeFragment}.
  */

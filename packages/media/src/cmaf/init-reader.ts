@@ -27,8 +27,9 @@ export interface InitTrackDetails {
   /** Whether the track is among {@link InitSegment.tracks}. */
   readonly supported: boolean;
   /**
-   * Ticks of the track's timescale to add to a `pts` for its place on the presentation timeline, as the edit list wants it: empty
-   * edits less the media time at which the first edit begins (ISO 14496-12 §8.6.6). 0 without an edit list.
+   * Ticks of the track's timescale to add to a `pts` for its place on the presentation timeline, as the edit list
+   * wants it: empty edits less the media time at which the first edit begins (ISO 14496-12 §8.6.6). 0 without an edit
+   * list.
    */
   readonly presentationOffset: number;
   /** From `trex`; zeros where there is none. */
@@ -38,7 +39,8 @@ export interface InitTrackDetails {
 /**
  * Reads an initialisation segment, or the head of any MP4 file up to and including its `moov`; what lies behind is ignored.
  *
- * Sample entries `avc1`, `avc3`, `hvc1`, `hev1`, `av01`, `mp4a` (AAC, MP3) and `Opus` become tracks. Configurations are copies.
+ * Sample entries `avc1`, `avc3`, `hvc1`, `hev1`, `av01`, `mp4a` (AAC, MP3) and `Opus` become tracks. Configurations
+ * are copies.
  *
  * @throws {MediaError} `TRUNCATED`, `MALFORMED` or `LIMIT_EXCEEDED`; `MALFORMED` too when there is no `moov`.
  */

@@ -20,10 +20,12 @@ const UNITY_MATRIX = [0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000];
 /**
  * An initialisation segment: a CMAF header where there is one track.
  *
- * Sample entries are `avc1`, `hvc1`, `av01`, `mp4a` (AAC and MP3) and `Opus`, by the track's codec string. There are no edit lists, because browsers
- * ignore them in Media Source Extensions: what a source wants trimmed or delayed has to be in its timestamps.
+ * Sample entries are `avc1`, `hvc1`, `av01`, `mp4a` (AAC and MP3) and `Opus`, by the track's codec string. There are
+ * no edit lists, because browsers ignore them in Media Source Extensions: what a source wants trimmed or delayed has
+ * to be in its timestamps.
  *
- * @throws {MediaError} `INVALID_ARGUMENT` without tracks, with two of one id, or a configuration that cannot be written; `UNSUPPORTED` for a codec not named above.
+ * @throws {MediaError} `INVALID_ARGUMENT` without tracks, with two of one id, or a configuration that cannot be
+ * written; `UNSUPPORTED` for a codec not named above.
  */
 export function writeInitSegment({ tracks }: InitSegmentOptions): Uint8Array<ArrayBuffer> {
   check(tracks);

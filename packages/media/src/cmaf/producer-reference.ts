@@ -21,7 +21,10 @@ export interface ProducerReference {
   readonly mediaTime?: number;
   /** Default in {@link writeFragment}: the fragment's track. */
   readonly trackId?: number;
-  /** Default: `encoder-input`. DASH's `ProducerReferenceTime@type="encoder"` is `encoder-input`, `"captured"` is `captured`. */
+  /**
+   * Default: `encoder-input`. DASH's `ProducerReferenceTime@type="encoder"` is `encoder-input`, `"captured"` is
+   * `captured`.
+   */
   readonly meaning?: ProducerReferenceMeaning;
 }
 
@@ -88,7 +91,8 @@ export function putProducerReference(
 }
 
 /**
- * Reads the body of a `prft`, as {@link readBoxes} gives it. Flags that mean nothing here read as `encoder-input`, their default.
+ * Reads the body of a `prft`, as {@link readBoxes} gives it. Flags that mean nothing here read as `encoder-input`,
+ * their default.
  *
  * @throws {MediaError} `TRUNCATED`; `LIMIT_EXCEEDED` for a media time above 2^53.
  */

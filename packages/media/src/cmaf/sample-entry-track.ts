@@ -58,7 +58,10 @@ export function trackOf(entry: SampleEntry, { id, timescale, language }: TrackSu
   }
 }
 
-/** `avc3`, `hev1` and `av01` may have their sequence descriptions in the samples alone: then the sample entry's size is what there is. */
+/**
+ * `avc3`, `hev1` and `av01` may have their sequence descriptions in the samples alone: then the sample entry's size
+ * is what there is.
+ */
 function codecStringWithoutSequence(codec: "h264" | "hevc" | "av1", bytes: Uint8Array): string | undefined {
   if (codec === "h264") {
     const config = parseAvcConfig(bytes);

@@ -36,7 +36,10 @@ const mp3: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG1_OBJ
 const mp3OfLowRate: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG2_OBJECT };
 const opus: EntryKind = { format: "Opus", kind: "audio", configuration: "dOps" };
 
-/** @throws {MediaError} `UNSUPPORTED`; `INVALID_ARGUMENT` when the track's kind contradicts its codec, or its configuration is missing. */
+/**
+ * @throws {MediaError} `UNSUPPORTED`; `INVALID_ARGUMENT` when the track's kind contradicts its codec, or its
+ * configuration is missing.
+ */
 function entryKind(track: Track): EntryKind {
   const entry = entryKindOfCodec(track.codec.toLowerCase());
   if (entry === undefined)

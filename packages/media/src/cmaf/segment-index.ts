@@ -15,7 +15,10 @@ export interface SegmentReference {
   readonly index?: boolean;
   /** Default: true. */
   readonly startsWithSap?: boolean;
-  /** Stream access point type of ISO 14496-12 Annex I; 1 is a closed group of pictures. Default: 1 when it starts with one, else 0. */
+  /**
+   * Stream access point type of ISO 14496-12 Annex I; 1 is a closed group of pictures. Default: 1 when it starts with
+   * one, else 0.
+   */
   readonly sapType?: number;
   /** Ticks from the earliest presentation time of the piece to its first access point. Default: 0. */
   readonly sapDelta?: number;

@@ -6,8 +6,8 @@ import { fourCharacterCode } from "./four-character-code.ts";
 /**
  * What a run of bytes claims to be.
  *
- * `cmfs`, `cmff`, `cmfl`: a CMAF segment, fragment or chunk starts here (ISO 23000-19 §7.2); `lmsg`: the last segment of the presentation;
- * `msdh`, `msix`, `risx`, `dash`: DASH media segments (ISO 23009-1 §6.3.4).
+ * `cmfs`, `cmff`, `cmfl`: a CMAF segment, fragment or chunk starts here (ISO 23000-19 §7.2); `lmsg`: the last segment
+ * of the presentation; `msdh`, `msix`, `risx`, `dash`: DASH media segments (ISO 23009-1 §6.3.4).
  */
 export type SegmentBrand = "cmfs" | "cmff" | "cmfl" | "lmsg" | "msdh" | "msix" | "risx" | "dash" | (string & {});
 

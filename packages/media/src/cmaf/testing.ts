@@ -87,7 +87,10 @@ export function packetLists(track: Track, maxLength = 12): fc.Arbitrary<Packet[]
   });
 }
 
-/** Packets as a CMAF file: initialisation and fragments of at most `size` packets, with every box that may stand beside them. */
+/**
+ * Packets as a CMAF file: initialisation and fragments of at most `size` packets, with every box that may stand
+ * beside them.
+ */
 export function writeFile(track: Track, packets: readonly Packet[], size: number): Uint8Array<ArrayBuffer> {
   const fragments: Uint8Array[] = [];
   for (let at = 0; at < packets.length; at += size) {

@@ -22,7 +22,8 @@ const SAMPLE_FLAGS = 0x000400;
 const COMPOSITION_OFFSET = 0x000800;
 
 /**
- * Reads samples one by one out of the box, as their bytes come: however many it announces, it costs no memory beyond the box itself.
+ * Reads samples one by one out of the box, as their bytes come: however many it announces, it costs no memory beyond
+ * the box itself.
  */
 export class TrackRun {
   readonly trackId: number;
@@ -52,7 +53,8 @@ export class TrackRun {
 
   /**
    * @param body - of the `trun` box, from version and flags on.
-   * @throws {MediaError} `TRUNCATED` when it has fewer entries than it says; `LIMIT_EXCEEDED` when sizes or durations add up beyond 2^53.
+   * @throws {MediaError} `TRUNCATED` when it has fewer entries than it says; `LIMIT_EXCEEDED` when sizes or durations
+   * add up beyond 2^53.
    */
   constructor(trackId: number, body: Uint8Array, defaults: SampleDefaults) {
     const view = viewOf(body);

@@ -35,7 +35,10 @@ function read(family: string, config: Uint8Array): VideoPresentation {
   return says ? { colour } : {};
 }
 
-/** `hvc1` promises that all parameter sets are in the configuration (ISO 14496-15 §8.4.1); one that came from `hev1` does not say so. */
+/**
+ * `hvc1` promises that all parameter sets are in the configuration (ISO 14496-15 §8.4.1); one that came from `hev1`
+ * does not say so.
+ */
 export function completeHevcConfig(config: Uint8Array): Uint8Array {
   const parsed = unlessMalformed(() => parseHevcConfig(config));
   if (parsed === undefined || parsed.arrays.every((array) => array.complete || !isParameterSet(array.type)))
