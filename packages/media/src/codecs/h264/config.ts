@@ -4,7 +4,7 @@ import { MediaError } from "../../errors.ts";
 import { BitWriter } from "../bits/bit-writer.ts";
 import { ByteReader } from "../bits/byte-reader.ts";
 import { NAL_LENGTH_SIZE } from "../nal/annex-b.ts";
-import { addNalUnit, hexByte } from "../nal/parameter-sets.ts";
+import { addParameterSet, hexByte } from "../nal/parameter-sets.ts";
 import { H264_NAL, h264NalType } from "./nal-unit.ts";
 import { hasChromaFormat, parseH264Sps } from "./sps.ts";
 
@@ -107,7 +107,7 @@ function writeSets(writer: BitWriter, sets: readonly Uint8Array[], countBits: nu
  *
  * Sets that occur twice are taken once. For an Annex B stream: `avcConfigFromNalUnits(readNalUnits(accessUnit))`.
  *
- * @throws {MediaError} `TRUNCATED` or `MALFORMED` when the SPS cannot be parsed.
+ * @throws {MediaError} `TRUNCATED` or `MALFORMED` when the SPS cannot be parsed; `LIMIT_EXCEEDED` above 64 different sets of one kind.
  */
 export function avcConfigFromNalUnits(nalUnits: Iterable<Uint8Array>): AvcConfig | undefined {
   const sps: Uint8Array[] = [];
@@ -115,9 +115,9 @@ export function avcConfigFromNalUnits(nalUnits: Iterable<Uint8Array>): AvcConfig
   const spsExtensions: Uint8Array[] = [];
   for (const nalUnit of nalUnits) {
     const type = h264NalType(nalUnit[0] ?? 0);
-    if (type === H264_NAL.sps) addNalUnit(sps, nalUnit);
-    else if (type === H264_NAL.pps) addNalUnit(pps, nalUnit);
-    else if (type === H264_NAL.spsExtension) addNalUnit(spsExtensions, nalUnit);
+    if (type === H264_NAL.sps) addParameterSet(sps, nalUnit);
+    else if (type === H264_NAL.pps) addParameterSet(pps, nalUnit);
+    else if (type === H264_NAL.spsExtension) addParameterSet(spsExtensions, nalUnit);
   }
   if (sps[0] === undefined || pps.length === 0) return undefined;
   const { profileIdc, constraints, levelIdc, chromaFormatIdc, bitDepthLuma, bitDepthChroma } = parseH264Sps(sps[0]);

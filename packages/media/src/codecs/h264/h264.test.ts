@@ -110,6 +110,12 @@ test("parameter sets in an elementary stream make the configuration that FFmpeg 
   expect(avcConfigFromNalUnits(readNalUnits(stream.samples[1]!.data))).toBeUndefined();
 });
 
+test("a flood of different parameter sets is refused, one of the same is not", () => {
+  const sets = Array.from({ length: 1000 }, (_, index) => Uint8Array.of(0x68, index >> 8, index));
+  expect(() => avcConfigFromNalUnits(sets)).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+  expect(avcConfigFromNalUnits(new Array(1000).fill(sets[0]))).toBeUndefined();
+});
+
 test("keyframes are the samples with an IDR picture", () => {
   for (const { data, keyframe } of stream.samples) expect(isH264Keyframe(data)).toBe(keyframe);
   expect(isH264Keyframe(new Uint8Array())).toBe(false);

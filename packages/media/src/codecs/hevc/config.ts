@@ -5,7 +5,7 @@ import { BitReader } from "../bits/bit-reader.ts";
 import { BitWriter } from "../bits/bit-writer.ts";
 import { ByteReader } from "../bits/byte-reader.ts";
 import { NAL_LENGTH_SIZE } from "../nal/annex-b.ts";
-import { addNalUnit } from "../nal/parameter-sets.ts";
+import { addParameterSet } from "../nal/parameter-sets.ts";
 import { HEVC_NAL, hevcNalType } from "./nal-unit.ts";
 import { type HevcPps, parseHevcPps } from "./pps.ts";
 import { type HevcProfile, readHevcProfile } from "./profile.ts";
@@ -127,7 +127,7 @@ export function writeHevcConfig(config: HevcConfig): Uint8Array {
  *
  * Sets that occur twice are taken once. For an Annex B stream: `hevcConfigFromNalUnits(readNalUnits(accessUnit))`.
  *
- * @throws {MediaError} `TRUNCATED` or `MALFORMED` when the SPS or a PPS cannot be parsed.
+ * @throws {MediaError} `TRUNCATED` or `MALFORMED` when the SPS or a PPS cannot be parsed; `LIMIT_EXCEEDED` above 64 different sets of one kind.
  */
 export function hevcConfigFromNalUnits(nalUnits: Iterable<Uint8Array>): HevcConfig | undefined {
   const vps: Uint8Array[] = [];
@@ -135,9 +135,9 @@ export function hevcConfigFromNalUnits(nalUnits: Iterable<Uint8Array>): HevcConf
   const pps: Uint8Array[] = [];
   for (const nalUnit of nalUnits) {
     const type = hevcNalType(nalUnit[0] ?? 0);
-    if (type === HEVC_NAL.vps) addNalUnit(vps, nalUnit);
-    else if (type === HEVC_NAL.sps) addNalUnit(sps, nalUnit);
-    else if (type === HEVC_NAL.pps) addNalUnit(pps, nalUnit);
+    if (type === HEVC_NAL.vps) addParameterSet(vps, nalUnit);
+    else if (type === HEVC_NAL.sps) addParameterSet(sps, nalUnit);
+    else if (type === HEVC_NAL.pps) addParameterSet(pps, nalUnit);
   }
   if (vps.length === 0 || sps[0] === undefined || pps.length === 0) return undefined;
   const parsed = parseHevcSps(sps[0]);

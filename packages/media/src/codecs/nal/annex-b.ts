@@ -23,19 +23,21 @@ function findStartCode(bytes: Uint8Array, from: number): number {
   return bytes.byteLength;
 }
 
-/**
- * Start and end of each NAL unit, one after the other.
- *
- * A unit never ends in a zero byte (H.264 §7.4.1), so zeros before a start code belong to that.
- */
-function findNalUnits(bytes: Uint8Array): number[] {
+/** Where a NAL unit ends that is followed by a start code at `next`: zeros before that belong to it (H.264 §7.4.1). */
+function endOfNalUnit(bytes: Uint8Array, start: number, next: number): number {
+  let end = next;
+  while (end > start && bytes[end - 1] === 0) end -= 1;
+  return end;
+}
+
+/** Start and end of each NAL unit, one after the other. */
+function findNalUnits(bytes: Uint8Array, keep: ((nalUnit: Uint8Array) => boolean) | undefined): number[] {
   const bounds: number[] = [];
   let start = findStartCode(bytes, 0) + 3;
   while (start < bytes.byteLength) {
     const next = findStartCode(bytes, start);
-    let end = next;
-    while (end > start && bytes[end - 1] === 0) end -= 1;
-    if (end > start) bounds.push(start, end);
+    const end = endOfNalUnit(bytes, start, next);
+    if (end > start && (keep === undefined || keep(bytes.subarray(start, end)))) bounds.push(start, end);
     start = next + 3;
   }
   return bounds;
@@ -46,13 +48,14 @@ function findNalUnits(bytes: Uint8Array): number[] {
  *
  * Still escaped: see {@link unescapeNalUnit}.
  */
-export function readNalUnits(annexB: Uint8Array): Uint8Array[] {
-  const bounds = findNalUnits(annexB);
-  const units: Uint8Array[] = [];
-  for (let index = 0; index < bounds.length; index += 2) {
-    units.push(annexB.subarray(bounds[index]!, bounds[index + 1]!));
+export function* readNalUnits(annexB: Uint8Array): Generator<Uint8Array, void, undefined> {
+  let start = findStartCode(annexB, 0) + 3;
+  while (start < annexB.byteLength) {
+    const next = findStartCode(annexB, start);
+    const end = endOfNalUnit(annexB, start, next);
+    if (end > start) yield annexB.subarray(start, end);
+    start = next + 3;
   }
-  return units;
 }
 
 /**
@@ -80,8 +83,7 @@ export function* readLengthPrefixedNalUnits(
  * @param keep - leave out the NAL units it refuses, e.g. parameter sets and access unit delimiters. Default: all stay.
  */
 export function annexBToLengthPrefixed(annexB: Uint8Array, keep?: (nalUnit: Uint8Array) => boolean): Uint8Array {
-  let bounds = findNalUnits(annexB);
-  if (keep !== undefined) bounds = filterBounds(annexB, bounds, keep);
+  const bounds = findNalUnits(annexB, keep);
   let size = 0;
   for (let index = 0; index < bounds.length; index += 2) {
     size += NAL_LENGTH_SIZE + bounds[index + 1]! - bounds[index]!;
@@ -101,16 +103,6 @@ export function annexBToLengthPrefixed(annexB: Uint8Array, keep?: (nalUnit: Uint
     position += length;
   }
   return sample;
-}
-
-function filterBounds(annexB: Uint8Array, bounds: number[], keep: (nalUnit: Uint8Array) => boolean): number[] {
-  const kept: number[] = [];
-  for (let index = 0; index < bounds.length; index += 2) {
-    const start = bounds[index]!;
-    const end = bounds[index + 1]!;
-    if (keep(annexB.subarray(start, end))) kept.push(start, end);
-  }
-  return kept;
 }
 
 /**
