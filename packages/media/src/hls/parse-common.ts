@@ -5,7 +5,7 @@ import type { Define, Key, StartPoint } from "./media-playlist.ts";
 import type { Variables } from "./variables.ts";
 
 /** The protocol version that this module knows (RFC 8216bis §8). */
-export const HIGHEST_VERSION = 13;
+const HIGHEST_VERSION = 13;
 
 /** What the tags of §4.4.2 have said so far. */
 export class CommonTags {

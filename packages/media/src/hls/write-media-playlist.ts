@@ -74,7 +74,7 @@ function writeMediaHead(playlist: MediaPlaylist): string {
 
 /**
  * What segments say of themselves alone. A segment is immutable and stands in many playlists, so its lines are made once: that makes writing an
- * hour's window three times as fast (bench/documents.bench.ts).
+ * hour's window several times as fast (bench/documents.bench.ts).
  */
 const bodies = new WeakMap<Segment, string>();
 
