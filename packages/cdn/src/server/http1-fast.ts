@@ -54,8 +54,18 @@ export function readPlainHead(text: string): { method: string; target: string; f
   return hosts === 1 ? { method: line[1]!, target: line[2]!, fields } : undefined;
 }
 
+const EMPTY = Buffer.alloc(0);
+
+interface KnownHead {
+  readonly status: number;
+  readonly bytes: Buffer;
+  /** The head and a small body in one piece, and which body that is. */
+  message?: Buffer;
+  body?: Uint8Array;
+}
+
 /** Heads as bytes, for as long as a handler hands over the same array. Only those with a `date` of their own: the others change. */
-const heads = new WeakMap<readonly string[], { status: number; bytes: Buffer }>();
+const heads = new WeakMap<readonly string[], KnownHead>();
 
 /** One connection on the fast path. */
 export class FastHttp1Connection {
@@ -107,16 +117,14 @@ export class FastHttp1Connection {
         if (rest.length > this.#options.limits.maxHeaderBytes) this.#socket.pause();
         return;
       }
-      const end = rest.indexOf("\r\n\r\n");
-      const head =
-        end === -1 || end > this.#options.limits.maxHeaderBytes
-          ? undefined
-          : readPlainHead(rest.toString("latin1", 0, end + 2));
+      const text = rest.toString("latin1", 0, Math.min(rest.length, this.#options.limits.maxHeaderBytes));
+      const end = text.indexOf("\r\n\r\n");
+      const head = end === -1 ? undefined : readPlainHead(text.slice(0, end + 2));
       if (head === undefined) {
         this.#leaveTo(rest);
         return;
       }
-      rest = rest.subarray(end + 4);
+      rest = rest.length === end + 4 ? EMPTY : rest.subarray(end + 4);
       this.#answer(head);
       if (this.#socket.destroyed || this.#socket.writableEnded) return;
     }
@@ -191,7 +199,7 @@ export class FastHttp1Connection {
       return undefined;
     }
     if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
-      this.#sent(this.#writeWhole(head, body), close);
+      this.#sent(this.#writeWhole(head, body, heads.get(raw.headers)), close);
       return undefined;
     }
     this.#socket.write(head);
@@ -202,19 +210,21 @@ export class FastHttp1Connection {
     return relay(body instanceof Uint8Array ? inPieces(body) : body, sink, length).then(() => this.#sent(true, close));
   }
 
-  #writeWhole(head: Buffer, body: Uint8Array): boolean {
+  #writeWhole(head: Buffer, body: Uint8Array, known: KnownHead | undefined): boolean {
     const size = head.length + body.byteLength;
-    if (size <= JOIN_BYTES) {
-      const message = Buffer.allocUnsafe(size);
-      message.set(head);
-      message.set(body, head.length);
-      return this.#socket.write(message);
+    if (size > JOIN_BYTES) {
+      this.#socket.cork();
+      this.#socket.write(head);
+      const more = this.#socket.write(body);
+      this.#socket.uncork();
+      return more;
     }
-    this.#socket.cork();
-    this.#socket.write(head);
-    const more = this.#socket.write(body);
-    this.#socket.uncork();
-    return more;
+    if (known?.bytes !== head) return this.#socket.write(Buffer.concat([head, body], size));
+    if (known.message === undefined || known.body !== body) {
+      known.message = Buffer.concat([head, body], size);
+      known.body = body;
+    }
+    return this.#socket.write(known.message);
   }
 
   #sent(more: boolean, close: boolean): void {

@@ -13,6 +13,9 @@ const TARGET = /^\/[\x21\x22\x24-\x7e]*$/;
 const REWRITTEN = /^[^?]*(?:\/(?:\.|%2e){1,2}(?:[/?]|$)|\\)/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]+)(\/[^#]*|\?[^#]*)?$/i;
 
+/** The host checked last: nearly all requests have the same. */
+let lastHost = "";
+
 /** Header fields of a request, or why it is refused. */
 export type Head = Pick<RawRequest, "origin" | "target" | "headers"> | RawResponse;
 
@@ -61,9 +64,10 @@ export function readHead(
     path = rest.startsWith("?") ? `/${rest}` : rest;
   }
   host = host === undefined || host === "" ? "localhost" : host;
-  if (!AUTHORITY.test(host)) return refuse(400, "BAD_REQUEST", "the Host field is not a host");
+  if (host !== lastHost && !AUTHORITY.test(host)) return refuse(400, "BAD_REQUEST", "the Host field is not a host");
   if (!TARGET.test(path)) return refuse(400, "BAD_REQUEST", "the request target is not a path");
   if (REWRITTEN.test(path)) return refuse(400, "INVALID_PATH", "the path has a dot segment or a backslash");
+  lastHost = host;
   headers.host = host;
   return { origin: `${scheme}://${host}`, target: path, headers };
 }

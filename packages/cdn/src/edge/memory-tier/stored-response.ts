@@ -6,8 +6,10 @@ import { fieldOf } from "../../http/fields.ts";
 import type { Freshness } from "../freshness/freshness.ts";
 import type { Sized } from "./memory-tier.ts";
 
-/** What an entry costs besides body and header text: objects, maps, keys. Measured at about 1 KB. */
+/** What an entry costs besides body and header text: objects, maps, keys. */
 const ENTRY_OVERHEAD = 1024;
+/** A server adapter may keep a small body a second time, joined to its head. */
+const JOINED_BYTES = 2048;
 
 /** Immutable but for its memory of the last answer. */
 export class StoredResponse implements Sized {
@@ -38,7 +40,8 @@ export class StoredResponse implements Sized {
     let text = keyLength;
     for (const part of parts.headers) text += part.length;
     // Twice the text: the last answer's fields are kept, too.
-    this.size = this.body.byteLength + 2 * text + ENTRY_OVERHEAD;
+    const joined = this.body.byteLength <= JOINED_BYTES ? this.body.byteLength : 0;
+    this.size = this.body.byteLength + joined + 2 * text + ENTRY_OVERHEAD;
   }
 
   /** The plain answer of this second, made by `make` when it is a new one: `Age` and `ttl` have whole seconds. */
