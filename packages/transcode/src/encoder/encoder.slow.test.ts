@@ -104,13 +104,13 @@ function live(tracks: readonly Track[], packets: readonly Packet[], speed = 1) {
     tracks,
     async *packets({ signal }: { signal?: AbortSignal } = {}) {
       const start = performance.now();
-      for (let round = 0; signal?.aborted !== true; round += 1) {
+      for (let round = 0; !signal?.aborted; round += 1) {
         for (const packet of packets) {
           const shift = round * seconds * packet.track.timescale;
           const due = ((packet.dts + shift) / packet.track.timescale - 1) * 1000;
           const wait = due / speed - (performance.now() - start);
           if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-          if (signal?.aborted === true) return;
+          if (signal?.aborted) return;
           yield { ...packet, dts: packet.dts + shift, pts: packet.pts + shift };
         }
       }

@@ -22,7 +22,8 @@ export interface FfmpegArguments {
 const decoderThreads = 2;
 
 /**
- * Fragmented MP4 in by standard input, and out by standard output with one frame in each fragment.
+ * Fragmented MP4 in by standard input, and out by standard output with a fragment for each frame: `frag_duration` of a microsecond, because
+ * `frag_every_frame` gives wrong times where tracks differ in their frame rates (seen in 5.1).
  *
  * Times are kept (`copyts`, no edit lists, nothing moved to zero, the source's own ticks), frames neither dropped nor doubled, and the output
  * waits for no other stream (`max_interleave_delta`).
@@ -53,8 +54,8 @@ export function ffmpegArguments(job: EncoderJob, cores: number): FfmpegArguments
       ...outputs.flatMap((output, index) => ["-map", `[out${index}]`, ...encoderOptions(output, index, job, cores)]),
       ...(video ? ["-fps_mode", "passthrough", "-enc_time_base", `1/${track.timescale}`] : []),
       ...(video ? ["-video_track_timescale", String(track.timescale)] : []),
-      ...["-avoid_negative_ts", "disabled", "-use_editlist", "0", "-max_interleave_delta", "1", "-flush_packets", "1"],
-      ...["-movflags", "+empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer", "-f", "mp4"],
+      ...["-avoid_negative_ts", "disabled", "-use_editlist", "0", "-max_interleave_delta", "1", "-flush_packets", "1", "-frag_duration", "1"],
+      ...["-movflags", "+empty_moov+default_base_moof+frag_discont+skip_trailer", "-f", "mp4"],
     ],
   };
 }
