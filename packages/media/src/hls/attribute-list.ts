@@ -6,6 +6,9 @@ import type { AttributeValue, ByteRange } from "./media-playlist.ts";
 import type { Resolution } from "./multivariant-playlist.ts";
 import type { Variables } from "./variables.ts";
 
+/** Attributes of one tag. The longest of the RFC has two dozen; date ranges may bring more of their own. */
+const MAX_ATTRIBUTES = 256;
+
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const EQUALS = 0x3d;
@@ -71,6 +74,9 @@ export class AttributeList {
         throw this.#malformed(`expected an attribute name and '=' at column ${at + 1}`);
       }
       const name = text.slice(nameStart, at);
+      if (this.#names.length === MAX_ATTRIBUTES) {
+        throw new DocumentError("LIMIT_EXCEEDED", this.line, `${this.tag} has more than ${MAX_ATTRIBUTES} attributes`);
+      }
       if (this.#names.includes(name)) throw this.#malformed(`has ${name} twice`);
       at += 1;
       const valueStart = at;

@@ -96,6 +96,21 @@ describe("whatever the text", () => {
 const media = (content: string): string => `#EXTM3U\n#EXT-X-TARGETDURATION:4\n${content}\n`;
 
 describe("errors say what is wrong and where", () => {
+  test("a tag of too many attributes", () => {
+    const names = Array.from({ length: 100_000 }, (_, index) => `X-${index}=1`);
+    expect(catchError(() => parsePlaylist(media(`#EXT-X-DATERANGE:ID="a",${names.join(",")}`))).code).toBe(
+      "LIMIT_EXCEEDED",
+    );
+  });
+
+  test("too many keys at once", () => {
+    const keys = Array.from(
+      { length: 20_000 },
+      (_, index) => `#EXT-X-KEY:METHOD=AES-128,URI="u",KEYFORMAT="${index}"\n#EXT-X-MAP:URI="m"`,
+    );
+    expect(catchError(() => parsePlaylist(media(keys.join("\n")))).code).toBe("LIMIT_EXCEEDED");
+  });
+
   test.each([
     ["", "MALFORMED", 1, "a playlist begins with #EXTM3U"],
     ["\ufeff#EXTM3U\n", "MALFORMED", 1, "byte order mark"],

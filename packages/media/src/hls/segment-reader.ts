@@ -8,6 +8,9 @@ import { readKey } from "./parse-common.ts";
 import type { Variables } from "./variables.ts";
 import { sameKeys } from "./write-common.ts";
 
+/** Keys in force at once, each of a format of its own. */
+const MAX_KEYS = 64;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What the tags of segments and parts have said so far. */
@@ -193,6 +196,9 @@ export class SegmentReader {
     }
     const format = key.keyFormat ?? "identity";
     const others = this.#keys?.filter((other) => (other.keyFormat ?? "identity") !== format) ?? [];
+    if (others.length === MAX_KEYS) {
+      throw new DocumentError("LIMIT_EXCEEDED", attributes.line, `more than ${MAX_KEYS} keys are in force at once`);
+    }
     this.#keys = [...others, key];
   }
 
