@@ -1,6 +1,6 @@
 /** A page with the embed file on it, in a real Chromium. */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import type { Page } from "playwright-core";
 import { build } from "tsup";
 import { embed } from "../tsup.config.ts";
 
-const types: Record<string, string> = { ".js": "text/javascript", ".html": "text/html" };
+const types: Record<string, string> = { ".js": "text/javascript", ".html": "text/html", ".mp4": "video/mp4" };
 
 /** Browser, page server and the built embed files. */
 export interface Harness extends AsyncDisposable {
@@ -20,6 +20,8 @@ export interface Harness extends AsyncDisposable {
   readonly url: string;
   /** Uncaught exceptions of all pages so far. */
   readonly errors: string[];
+  /** Serves a fixture under a name of the pages' own origin. */
+  serve(name: string, fixture: string): Promise<void>;
   /** A page whose body is `html`; the player's script is in it already. */
   open(html: string, size?: { width: number; height: number }): Promise<Page>;
 }
@@ -43,13 +45,14 @@ export async function startHarness(): Promise<Harness> {
     folder,
     url,
     errors: session.errors,
+    serve: (name, fixture) => copyFile(new URL(`fixtures/${fixture}`, import.meta.url), join(folder, name)),
     async open(body, size) {
       html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Player</title><link rel="icon" href="data:,"><style>body{margin:0;background:#0b0f14;color:#fff}ami-player{max-width:1100px;margin:0 auto}</style>
 <script type="module" src="/ami-player.js"></script></head><body><main><h1 hidden>Player</h1>${body}</main></body></html>`;
       const page = await session.page(size);
       await page.goto(url);
-      await page.evaluate(() => customElements.whenDefined("ami-player"));
+      await page.waitForFunction(() => customElements.get("ami-player") !== undefined);
       return page;
     },
     async [Symbol.asyncDispose]() {

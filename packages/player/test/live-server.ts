@@ -32,8 +32,11 @@ interface Session {
   segments: number | null;
 }
 
-/** What requests get: `ok`; `absent` 404; `broken` 500; `garbage` segments that no decoder likes; `silent` no answer at all. */
-export type Behaviour = "ok" | "absent" | "broken" | "garbage" | "silent";
+/**
+ * What requests get: `ok`; `absent` 404; `broken` 500; `garbage` segments without a single box; `undecodable` boxes in
+ * order around pictures that no decoder takes; `silent` no answer at all.
+ */
+export type Behaviour = "ok" | "absent" | "broken" | "garbage" | "undecodable" | "silent";
 
 export class LiveStream {
   readonly sessions: Session[] = [];
@@ -52,10 +55,10 @@ export class LiveStream {
     });
   }
 
-  /** The publisher goes away; what it sent stays, in whole segments. */
+  /** The publisher goes away, at the end of a segment; what it sent stays. */
   unpublish(): void {
     const last = this.sessions.at(-1);
-    if (last !== undefined) last.segments = Math.floor(this.partsOf(last) / PARTS_PER_SEGMENT);
+    if (last !== undefined) last.segments = Math.ceil(this.partsOf(last) / PARTS_PER_SEGMENT);
   }
 
   /** The publisher goes away for good: ENDLIST. */
@@ -162,18 +165,19 @@ export class LiveStream {
     ].join("\n");
   }
 
+  /** One period for each publisher, all on the clock of the first. */
   mpd(base: string): string {
-    const session = this.sessions.at(-1);
-    if (session === undefined) throw new Error("nobody has published");
-    const start = new Date(session.startedAt).toISOString();
-    const template = (name: string, timescale: number) =>
-      `<SegmentTemplate timescale="${timescale}" duration="${SEGMENT_DURATION * timescale}" startNumber="${session.firstSegment}" initialization="${name}/init-${session.id}.mp4" media="${name}/$Number$.m4s" availabilityTimeOffset="${SEGMENT_DURATION - PART_DURATION}" availabilityTimeComplete="false"/>`;
-    const video = (name: TrackName, width: number, height: number, bandwidth: number) =>
-      `<Representation id="${name}" codecs="avc1.4d401e" width="${width}" height="${height}" frameRate="25" bandwidth="${bandwidth}">${template(name, 12800)}</Representation>`;
-    return `<?xml version="1.0" encoding="UTF-8"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="${this.ended ? "static" : "dynamic"}" availabilityStartTime="${start}" publishTime="${start}" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT${WINDOW * SEGMENT_DURATION}S" minBufferTime="PT0.5S" maxSegmentDuration="PT1S">
-<ServiceDescription id="0"><Latency target="1000" min="600" max="3000"/><PlaybackRate min="0.96" max="1.1"/></ServiceDescription>
-<Period id="p${session.id}" start="PT0S">
+    const [first] = this.sessions;
+    if (first === undefined) throw new Error("nobody has published");
+    const start = new Date(first.startedAt).toISOString();
+    const period = (session: Session) => {
+      const template = (name: string, timescale: number) =>
+        `<SegmentTemplate timescale="${timescale}" duration="${SEGMENT_DURATION * timescale}" startNumber="${session.firstSegment}" initialization="${name}/init-${session.id}.mp4" media="${name}/$Number$.m4s" availabilityTimeOffset="${SEGMENT_DURATION - PART_DURATION}" availabilityTimeComplete="false"/>`;
+      const video = (name: TrackName, width: number, height: number, bandwidth: number) =>
+        `<Representation id="${name}" codecs="avc1.4d401e" width="${width}" height="${height}" frameRate="25" bandwidth="${bandwidth}">${template(name, 12800)}</Representation>`;
+      const length =
+        session.segments === null ? "" : ` duration="PT${(session.segments * SEGMENT_DURATION).toFixed(2)}S"`;
+      return `<Period id="p${session.id}" start="PT${((session.startedAt - first.startedAt) / 1000).toFixed(3)}S"${length}>
 <AdaptationSet id="0" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
 ${video("v180", 320, 180, 150_000)}
 ${video("v360", 640, 360, 400_000)}
@@ -181,7 +185,12 @@ ${video("v360", 640, 360, 400_000)}
 <AdaptationSet id="1" mimeType="audio/mp4" lang="en" segmentAlignment="true" startWithSAP="1">
 <Representation id="audio" codecs="mp4a.40.2" audioSamplingRate="32000" bandwidth="24000">${template("audio", 32000)}</Representation>
 </AdaptationSet>
-</Period>
+</Period>`;
+    };
+    return `<?xml version="1.0" encoding="UTF-8"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="${this.ended ? "static" : "dynamic"}" availabilityStartTime="${start}" publishTime="${new Date().toISOString()}" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT${WINDOW * SEGMENT_DURATION}S" minBufferTime="PT0.5S" maxSegmentDuration="PT1S">
+<ServiceDescription id="0"><Latency target="1000" min="600" max="3000"/><PlaybackRate min="0.96" max="1.1"/></ServiceDescription>
+${this.sessions.map(period).join("\n")}
 <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="${base}/time"/>
 </MPD>
 `;
@@ -295,6 +304,7 @@ export async function startEdge(stream: LiveStream): Promise<Edge> {
       if (!(await stream.until(msn, part))) return void response.destroy();
       const bytes = tracks[track].part(first + part);
       if (edge.behaviour === "garbage") bytes.fill(0xff, 8);
+      if (edge.behaviour === "undecodable") bytes.fill(0xff, bytes.indexOf("mdat", 0, "latin1") + 4);
       response.write(bytes);
     }
     response.end();

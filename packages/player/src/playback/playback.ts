@@ -52,6 +52,10 @@ export interface PlaybackOptions {
 const TICK = 250;
 /** Further behind the target than this many seconds after a seek, the viewer looks back on purpose. */
 const LOOKING_BACK = 2;
+/** Milliseconds between two jumps to the live edge that nobody asked for. */
+const SEEK_PAUSE = 3000;
+/** Milliseconds within which a second stall after a reload means that reloading does not help. */
+const RELOAD_PAUSE = 30_000;
 /** Failures in a row of every source after which a media error is final. */
 const MEDIA_ATTEMPTS = 3;
 
@@ -76,6 +80,8 @@ export class Playback {
   #framed = false;
   #waiting = false;
   #lastTime = 0;
+  #soughtLive = 0;
+  #reloadedAt = Number.NEGATIVE_INFINITY;
   #fatal: PlayerError | null = null;
   #trouble: { error: PlayerError; since: number } | null = null;
   #startupTime: number | null = null;
@@ -381,7 +387,16 @@ export class Playback {
       this.#report(new PlayerError("STREAM_OFFLINE", "the stream has ended"));
       this.#wait(0);
     });
-    for (const type of ["playing", "waiting", "loadeddata", "emptied"]) on(type, () => this.#update());
+    on("emptied", () => {
+      this.#loaded = false;
+      this.#update();
+    });
+    on("error", () => {
+      const error = this.#video.error;
+      if (error === null || this.#engine === null || this.#engine.name === "native") return;
+      this.#onFailure({ kind: "media", message: error.message || "the decoder failed", cause: error });
+    });
+    for (const type of ["playing", "waiting", "loadeddata"]) on(type, () => this.#update());
   }
 
   /** Starts by itself: with sound if the browser lets it, else muted (the autoplay policies of all of them). */
@@ -410,8 +425,8 @@ export class Playback {
     const now = performance.now();
     const { currentTime } = video;
     const bufferAhead = this.#bufferAhead();
-    const shouldMove = this.#loaded && this.#wantsPlay && !video.paused && !video.ended;
-    const starved = shouldMove && this.#live && bufferAhead < 0.1 && currentTime === this.#lastTime;
+    const shouldMove = this.#wantsPlay && !video.ended && (!this.#loaded || !video.paused);
+    const starved = shouldMove && this.#live && currentTime === this.#lastTime;
     this.#lastTime = currentTime;
     if (!starved) this.#standstill.reset();
     else if (this.#watchdog.stalled || this.#standstill.still) this.#standstill.look(this.#source, now);
@@ -434,12 +449,22 @@ export class Playback {
       this.#trouble = null;
       this.#options.host.onRecovered(error, (performance.now() - since) / 1000);
     }
-    if (engine.steersRate || !this.#following || !engine.live) return;
+    if (engine.live) this.#stayLive(engine, bufferAhead);
+  }
+
+  #stayLive(engine: Engine, bufferAhead: number): void {
     const { latency, targetLatency } = engine.stats;
-    if (latency === null || targetLatency === null) return;
-    const { rate, seek } = liveSync({ latency, targetLatency, bufferAhead });
-    if (seek) this.seekToLive();
-    if (this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
+    let rate = 1;
+    if (this.#following && latency !== null && targetLatency !== null) {
+      const sync = liveSync({ latency, targetLatency, bufferAhead });
+      const now = performance.now();
+      if (sync.seek && now - this.#soughtLive > SEEK_PAUSE) {
+        this.#soughtLive = now;
+        this.seekToLive();
+      }
+      rate = sync.rate;
+    }
+    if (!engine.steersRate && this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
   }
 
   #remedy(remedy: StallRemedy, bufferAhead: number): void {
@@ -449,7 +474,11 @@ export class Playback {
       if (this.#live && bufferAhead > 0.2) this.seekToLive();
     } else {
       this.#report(error);
-      if (remedy === "reload") this.#load(this.#position());
+      // A reload that was followed by the next stall soon was no remedy.
+      const now = performance.now();
+      const again = now - this.#reloadedAt < RELOAD_PAUSE;
+      this.#reloadedAt = now;
+      if (remedy === "reload" && !again) this.#load(this.#position());
       else this.#goOn(error);
     }
   }

@@ -51,6 +51,9 @@ export interface StallWatchdog {
 /** Standing still for less than this many milliseconds is no stall: media time advances in steps. */
 export const STALL_AFTER = 400;
 
+/** Before media time has moved at all, everything may take this many times longer: scripts and first segments are on their way. */
+export const STARTUP_PATIENCE = 2.5;
+
 const ladder: readonly StallRemedy[] = ["nudge", "seek-to-live", "reload", "next-source"];
 
 /** Watches playback. Counts every stall from its second millisecond budget ({@link STALL_AFTER}) on. */
@@ -94,7 +97,7 @@ export function createStallWatchdog(thresholds: StallThresholds = defaultStallTh
       }
       while (step < ladder.length) {
         const remedy = ladder[step]!;
-        if (still < thresholds[remedy]) return null;
+        if (still < thresholds[remedy] * (started ? 1 : STARTUP_PATIENCE)) return null;
         step += 1;
         if (remedy === "nudge" && sample.bufferAhead < 0.2) continue;
         return remedy;
