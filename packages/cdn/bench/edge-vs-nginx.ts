@@ -20,6 +20,8 @@ const SIZES = { "1 KB": 1024, "64 KB": 64 * 1024, "1 MB": 1024 * 1024 };
 const ROUNDS = Number(option("--rounds") ?? 5);
 const SECONDS = Number(option("--seconds") ?? 4);
 const CONNECTIONS = Number(option("--connections") ?? 32);
+/** Runs a program on one core (util-linux). */
+const PIN = "taskset";
 /** Core of the server under test, and core of the load. */
 const SERVER_CORE = "1";
 const LOAD_CORE = "0";
@@ -36,7 +38,7 @@ for (const [name, size] of Object.entries(SIZES)) await vod.put(`${pathOf(name)}
 const origin = await createServer({ handler: createOrigin({ vod, cors: false }), port: 0, host: "127.0.0.1" });
 
 const edge = spawn(
-  "taskset",
+  PIN,
   [
     "-c",
     SERVER_CORE,
@@ -54,7 +56,7 @@ const edgeUrl = firstLine.toString().trim();
 
 const nginxPort = await freePort();
 await writeFile(join(folder, "nginx.conf"), nginxConfig(folder, nginxPort, origin.url));
-const peerServer = spawn("taskset", ["-c", SERVER_CORE, nginx, "-c", join(folder, "nginx.conf"), "-p", folder], {
+const peerServer = spawn(PIN, ["-c", SERVER_CORE, nginx, "-c", join(folder, "nginx.conf"), "-p", folder], {
   stdio: ["ignore", "ignore", "ignore"],
 });
 const nginxUrl = `http://127.0.0.1:${nginxPort}`;
@@ -116,7 +118,7 @@ try {
 
 async function load(url: string, seconds: number, pid: number): Promise<Sample> {
   const before = await cpuOf(pid);
-  const { stdout } = await run("taskset", ["-c", LOAD_CORE, wrk!, "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, url]);
+  const { stdout } = await run(PIN, ["-c", LOAD_CORE, wrk!, "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, url]);
   const spent = (await cpuOf(pid)) - before;
   if (/Non-2xx|Socket errors: (?!.*timeout [1-9])/.test(stdout))
     throw new Error(`${url} failed under load:\n${stdout}`);

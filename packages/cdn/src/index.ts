@@ -15,6 +15,8 @@ export {
   type EdgeOptions,
 } from "./edge/options.ts";
 export type { EdgeStats } from "./edge/stats.ts";
+export { UPSTREAM_COOLDOWN } from "./edge/upstream/failover.ts";
+export { MAX_UPSTREAM_CONNECTIONS } from "./edge/upstream/http-upstream.ts";
 export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
 export { CdnError, type CdnErrorCode } from "./errors.ts";
 // Fast paths for handlers and wrappers.
@@ -40,4 +42,10 @@ export { createServer, type Server, type ServerOptions, type ServerTls } from ".
 export { createFolderStore } from "./store/folder-store.ts";
 export { createMemoryStore, DEFAULT_MEMORY_STORE_BYTES, type MemoryStoreOptions } from "./store/memory-store.ts";
 // Stores: keys and bytes.
-export type { ObjectMetadata, ObjectStore, StoredObject } from "./store/object-store.ts";
+export {
+  MAX_KEY_BYTES,
+  MAX_SEGMENT_BYTES,
+  type ObjectMetadata,
+  type ObjectStore,
+  type StoredObject,
+} from "./store/object-store.ts";

@@ -159,7 +159,7 @@ export class EdgeCache {
         break;
       }
     } catch (error) {
-      return this.#fail(502, error, forward);
+      return request.signal.aborted ? this.#left() : this.#fail(502, error, forward);
     }
     return this.#pass(request, key, forward);
   }
@@ -176,7 +176,7 @@ export class EdgeCache {
       try {
         head = await abortable(fill.head, request.signal);
       } catch (error) {
-        if (request.signal.aborted) throw error;
+        if (request.signal.aborted) return this.#left();
         return this.#staleIfError(request, flight, error) ?? this.#fail(502, error, forward);
       }
       if (head.status >= 500) {
@@ -274,8 +274,14 @@ export class EdgeCache {
       onBytes(response.body.byteLength);
       return { ...answer, body: response.body };
     } catch (error) {
+      if (signal.aborted) return this.#left();
       return this.#fail(502, error, forward);
     }
+  }
+
+  /** Nobody will read it: the client left. */
+  #left(): RawResponse {
+    return errorResponse(499, "ABORTED", "the client left");
   }
 
   #fail(status: number, error: unknown, forward: ForwardReason): RawResponse {

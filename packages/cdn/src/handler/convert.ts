@@ -39,8 +39,8 @@ export function fromRequest(request: Request, connection: Connection | undefined
   };
 }
 
-/** The raw response of a web one. Bytes that are whole stay whole. */
-export function fromResponse(response: Response): RawResponse {
+/** The raw response of a web one, to a request of that method. Bytes that are whole stay whole. */
+export function fromResponse(response: Response, method: string): RawResponse {
   const headers: string[] = [];
   for (const [name, value] of response.headers) headers.push(name, value);
   const bytes = bytesOf(response);
@@ -48,7 +48,8 @@ export function fromResponse(response: Response): RawResponse {
     if (!response.headers.has("content-length")) headers.push("content-length", String(bytes.byteLength));
     return { status: response.status, headers, body: bytes };
   }
-  if (response.body === null && !isBodyless(response.status) && !response.headers.has("content-length")) {
+  const isEmpty = response.body === null && method !== "HEAD" && !isBodyless(response.status);
+  if (isEmpty && !response.headers.has("content-length")) {
     headers.push("content-length", "0");
   }
   return { status: response.status, headers, body: response.body === null ? null : readChunks(response.body) };
@@ -65,7 +66,7 @@ export function toResponse(raw: RawResponse, method: string): Response {
 }
 
 /** Chunks of a web stream. Leaving the loop cancels the stream at once, even while it waits for its next chunk. */
-export function readChunks(stream: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
+function readChunks(stream: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
   const reader = stream.getReader();
   return {
     [Symbol.asyncIterator]() {

@@ -24,7 +24,7 @@ export function normalizePath(path: string): string {
 }
 
 /** Decodes escapes of unreserved characters, and writes the others in upper case. @throws {CdnError} `INVALID_PATH`. */
-export function normalizeEscapes(text: string): string {
+function normalizeEscapes(text: string): string {
   return text.replace(/%(.{0,2})/gs, (escaped, digits: string) => {
     if (!/^[\da-f]{2}$/i.test(digits)) throw invalid(`has a broken escape ${escaped}`);
     const character = String.fromCharCode(Number.parseInt(digits, 16));

@@ -3,12 +3,6 @@
 import type { Socket } from "node:net";
 import type { ServerLimits } from "./limits.ts";
 
-/** Something with bytes on their way to the client: a socket, or one HTTP/2 stream. */
-export interface Outlet {
-  /** Bytes handed over and not yet taken by the client's side. */
-  readonly writableLength: number;
-}
-
 /** Judges whether a client takes bytes fast enough. Pure but for what it remembers. */
 export class SendRate {
   #since: number | undefined;

@@ -29,7 +29,7 @@ export class Exchange {
   }
 
   async #fetch(request: RawRequest): Promise<RawResponse> {
-    return fromResponse(await this.#handler(toRequest(request), request.connection));
+    return fromResponse(await this.#handler(toRequest(request), request.connection), request.method);
   }
 
   /** What the client hears of an error. */
@@ -39,6 +39,10 @@ export class Exchange {
     }
     if (error instanceof CdnError && error.code === "REQUEST_TIMEOUT") {
       return errorResponse(408, error.code, error.message, ["connection", "close"]);
+    }
+    if (request.signal.aborted) {
+      this.#logger.debug({ err: error, target: request.target }, "the client left");
+      return errorResponse(499, "ABORTED", "the client left");
     }
     this.#logger.error({ err: error, method: request.method, target: request.target }, "handler failed");
     return errorResponse(500, "HANDLER_FAILED", "the server failed to answer; its log says why");

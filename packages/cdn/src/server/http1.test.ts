@@ -19,7 +19,8 @@ function gate(): [Promise<void>, () => void] {
 }
 
 function asRaw(handler: FetchHandler): FetchHandler {
-  const raw: RawHandler = async (request) => fromResponse(await handler(toRequest(request), request.connection));
+  const raw: RawHandler = async (request) =>
+    fromResponse(await handler(toRequest(request), request.connection), request.method);
   return Object.assign((request: Request, connection?: Connection) => handler(request, connection), {
     [rawHandler]: raw,
   });

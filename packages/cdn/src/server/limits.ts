@@ -40,7 +40,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   headersTimeout: 10_000,
   bodyTimeout: 20_000,
   idleTimeout: 60_000,
-  sendGrace: 10_000,
+  sendGrace: 30_000,
   minSendRate: 16 * 1024,
   maxStreams: 128,
   maxResetRate: 20,

@@ -109,9 +109,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const address = listener.address() as AddressInfo;
 
   let closing: Promise<void> | undefined;
+  // With TLS, a socket is no connection yet while it shakes hands.
+  const sockets = new Set<Socket>();
+  listener.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   const drain = async (): Promise<void> => {
+    const closed = once(listener, "close");
     listener.close();
     await connections.drain(closeDeadline);
+    for (const socket of sockets) socket.destroy();
+    await closed;
   };
   const close = (): Promise<void> => {
     closing ??= drain();

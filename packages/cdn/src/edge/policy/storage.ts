@@ -6,7 +6,7 @@ import { varyNames } from "../cache-key/vary.ts";
 import { directivesOf, type Freshness, freshnessOf } from "../freshness/freshness.ts";
 
 /** Why a response is not stored. */
-export type NotStoredReason =
+type NotStoredReason =
   | "no-store"
   | "private"
   | "set-cookie"

@@ -43,7 +43,7 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
             if (response.status < 500) failedAt.delete(upstream);
             return response;
           }
-          if (!(response.body instanceof Uint8Array)) await response.body?.[Symbol.asyncIterator]().return?.();
+          letGo(response);
           logger.warn({ upstream: upstream.name, status: response.status }, "asking the next upstream");
         } catch (error) {
           if (request.signal.aborted) throw error;
@@ -58,6 +58,10 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
       await Promise.all(upstreams.map((upstream) => upstream.close()));
     },
   };
+}
+
+function letGo({ body }: UpstreamResponse): void {
+  if (body !== null && !(body instanceof Uint8Array)) void body[Symbol.asyncIterator]().return?.();
 }
 
 async function withHeadTimeout(
@@ -78,8 +82,13 @@ async function withHeadTimeout(
     }, milliseconds);
     controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
   });
+  const sent = upstream.send({ ...request, signal: controller.signal });
   try {
-    return await Promise.race([upstream.send({ ...request, signal: controller.signal }), late]);
+    return await Promise.race([sent, late]);
+  } catch (error) {
+    // An upstream that does not heed the signal may answer all the same, when nobody waits any more.
+    sent.then(letGo, () => {});
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -22,7 +22,7 @@ export function createHandlerUpstream(handler: FetchHandler, name: string): Upst
       }
       try {
         const request = { method, target, origin: ORIGIN, headers: fields, body, connection: undefined, signal };
-        const response = fromResponse(await handler(toRequest(request)));
+        const response = fromResponse(await handler(toRequest(request)), method);
         return { ...response, closeDelimited: false };
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
