@@ -6,7 +6,7 @@
  * ```
  */
 
-import { MediaError, type Packet, type Track } from "@ami-streams/media";
+import { av1ConfigFromTemporalUnit, MediaError, type Packet, type Track, writeAv1Config } from "@ami-streams/media";
 import { IngestError } from "../errors.ts";
 import type { AmfLimits } from "../rtmp/amf0/amf-value.ts";
 import { readData } from "../rtmp/command/command.ts";
@@ -159,7 +159,7 @@ export class PublicationAssembler {
     }
     const assembler = this.#assemblerOf(tag);
     if (assembler === undefined) return;
-    if (tag.type === "config" || tag.codec === "mp3") this.#configure(assembler, tag);
+    this.#configure(assembler, tag);
     if (tag.type === "frame") this.#frame(assembler, tag, timestamp, now, receivedAt);
   }
 
@@ -190,7 +190,9 @@ export class PublicationAssembler {
 
   #configure(assembler: TrackAssembler, tag: FlvTag): void {
     try {
-      const changed = assembler.configure(tag, this.#hint?.frameRate);
+      const config = configOf(tag, assembler.format !== undefined);
+      if (config === undefined) return;
+      const changed = assembler.configure(config, this.#hint?.frameRate);
       if (changed && tag.kind === "video") this.#awaitingKeyframe.add(assembler.id);
     } catch (error) {
       if (assembler.format !== undefined || tag.type === "frame") {
@@ -312,6 +314,18 @@ export class PublicationAssembler {
     this.#repairs[kind] += 1;
     this.#sink.repaired(kind, detail);
   }
+}
+
+/**
+ * The tag that configures the track, if this one does. FFmpeg may send an empty sequence header before it knows better; MP3 has none; AV1 carries
+ * its own in every keyframe, for senders that give no other.
+ */
+function configOf(tag: FlvTag, configured: boolean): FlvTag | undefined {
+  if (tag.type === "config") return tag.data.length > 0 ? tag : undefined;
+  if (tag.codec === "mp3") return tag;
+  if (tag.kind !== "video" || tag.codec !== "av1" || configured || !tag.keyframe) return undefined;
+  const config = av1ConfigFromTemporalUnit(tag.data);
+  return config === undefined ? undefined : { ...tag, type: "config", data: writeAv1Config(config) };
 }
 
 function messageOf(error: unknown): string {

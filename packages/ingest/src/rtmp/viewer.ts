@@ -2,8 +2,9 @@
 
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { MediaError, type Packet, type PacketSource, type Track } from "@ami-streams/media";
+import type { Packet, Track } from "@ami-streams/media";
 import { IngestError } from "../errors.ts";
+import type { Publication } from "../publication/publication.ts";
 import { DEFAULT_OUTPUT_CHUNK_SIZE, writeChunks } from "./chunk/chunk-writer.ts";
 import { messageTimestamp, messageTypeOf, writeConfig, writeFrame, writeMetadata } from "./flv/tag-writer.ts";
 import { MessageType, type RtmpMessage } from "./message/message.ts";
@@ -19,11 +20,12 @@ const SHARED_STREAM = 1;
 export class Viewer {
   readonly #output: Writable;
   readonly #streamId: number;
-  readonly #source: PacketSource;
+  readonly #source: Publication;
   readonly #stopping = new AbortController();
   readonly #configured = new Map<number, Track>();
+  #tooSlow = false;
 
-  constructor(output: Writable, streamId: number, source: PacketSource) {
+  constructor(output: Writable, streamId: number, source: Publication) {
     this.#output = output;
     this.#streamId = streamId;
     this.#source = source;
@@ -39,19 +41,31 @@ export class Viewer {
     const { signal } = this.#stopping;
     try {
       await this.#write(this.#message(MessageType.DataAmf0, 0, writeMetadata(this.#source.tracks)));
-      for await (const packet of this.#source.packets({ signal })) {
+      for await (const packet of this.#source.packets({
+        signal,
+        onDrop: ({ disconnected }) => this.#dropped(disconnected),
+      })) {
         if (this.#configured.get(packet.track.id) !== packet.track) await this.#configure(packet);
         await this.#write(this.#chunks(packet));
-        if (signal.aborted) return undefined;
+        if (signal.aborted) break;
       }
-      return undefined;
+      return this.#reason();
     } catch (error) {
-      if (signal.aborted) return undefined;
-      if (error instanceof MediaError && error.code === "READER_TOO_SLOW") {
-        return new IngestError("SLOW_PEER", "the viewer reads more slowly than the stream runs", { cause: error });
-      }
+      if (signal.aborted) return this.#reason();
       return error instanceof IngestError ? error : new IngestError("CONNECTION_LOST", String(error), { cause: error });
     }
+  }
+
+  // Told while the viewer still waits for its socket, which may never take anything again.
+  #dropped(disconnected: boolean): void {
+    if (!disconnected) return;
+    this.#tooSlow = true;
+    this.#stopping.abort();
+  }
+
+  #reason(): IngestError | undefined {
+    if (!this.#tooSlow) return undefined;
+    return new IngestError("SLOW_PEER", "the viewer reads more slowly than the stream runs");
   }
 
   async #configure(packet: Packet): Promise<void> {
