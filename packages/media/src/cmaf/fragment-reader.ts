@@ -213,7 +213,7 @@ class IncrementalReader implements FragmentReader {
   #readBox(body: Uint8Array): void {
     switch (this.#boxType) {
       case FTYP:
-        this.#fileType = body.slice();
+        this.#fileType = new Uint8Array(body);
         break;
       case MOOV:
         this.#readMovie(body);
@@ -234,7 +234,7 @@ class IncrementalReader implements FragmentReader {
     // Streams repeat their initialisation: the same bytes are the same tracks, not a discontinuity.
     if (this.#movie !== undefined && equal(this.#movie, body)) return;
     if (this.#run !== undefined) throw this.#malformed("comes before the last sample of the fragment in front of it");
-    this.#movie = body.slice();
+    this.#movie = new Uint8Array(body);
     const init = readMovie(this.#movie, this.#fileType);
     this.#useInit(init);
     this.#options.onInit?.(init);
@@ -296,7 +296,7 @@ class IncrementalReader implements FragmentReader {
       this.#position += used;
       if (data === undefined) return at;
       this.#gathering = false;
-      packets.push(this.#packet(run, data.length * MAX_HELD_RATIO < bytes.length ? data.slice() : data));
+      packets.push(this.#packet(run, data.length * MAX_HELD_RATIO < bytes.length ? new Uint8Array(data) : data));
       this.#nextSample();
     }
     if (at < bytes.length && this.#position < this.#boxEnd) at = this.#skip(bytes, at, this.#boxEnd);

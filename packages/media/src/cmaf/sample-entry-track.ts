@@ -24,7 +24,8 @@ export interface TrackSurroundings {
  */
 export function trackOf(entry: SampleEntry, { id, timescale, language }: TrackSurroundings): Track | undefined {
   const { codec, bitrate } = entry;
-  const config = entry.config.slice();
+  // Not `slice`, which does not copy where the caller gave a Buffer of Node.
+  const config = new Uint8Array(entry.config);
   const fields = {
     id,
     timescale,

@@ -43,12 +43,12 @@ export function createPacketizer(codec: WireTrack["codec"], header: Uint8Array, 
     }
     case "av1": {
       const config = present(av1ConfigFromTemporalUnit(first), "AV1");
-      return { config: writeAv1Config(config), sample: (data) => stripTemporalDelimiters(data).slice() };
+      return { config: writeAv1Config(config), sample: (data) => new Uint8Array(stripTemporalDelimiters(data)) };
     }
     case "opus":
-      return { config: writeOpusConfig(parseOpusHead(header)), sample: (data) => data.slice() };
+      return { config: writeOpusConfig(parseOpusHead(header)), sample: (data) => new Uint8Array(data) };
     case "aac":
-      return { config: header.slice(), sample: (data) => data.slice() };
+      return { config: new Uint8Array(header), sample: (data) => new Uint8Array(data) };
   }
 }
 
