@@ -624,6 +624,36 @@ describe("DASH", () => {
   });
 });
 
+describe("over time", () => {
+  const playlists = ["/720p/index.m3u8", "/audio/index.m3u8", "/720p/hls.m3u8", "/audio/hls.m3u8"];
+
+  test("playlists take nothing back that they said, over a publisher's reconnect and beyond the window", async () => {
+    await using scene = new LiveScene({ window: 8 });
+    for (const audio of [audio48, audio44]) {
+      scene.publish([video25, audio]);
+      await scene.send(2.1);
+      for (let i = 0; i < 130; i++) {
+        await scene.send(0.09);
+        for (const path of playlists) await scene.text(path);
+      }
+      await scene.leave();
+      for (const path of playlists) await scene.text(path);
+      scene.clock.advance(2000);
+    }
+  });
+
+  test("the MPD takes nothing back, nor what it expected", async () => {
+    await using scene = new LiveScene({ window: 8 });
+    scene.publish([video25, audio44]);
+    await scene.send(2.1);
+    for (let i = 0; i < 200; i++) {
+      await scene.send(0.09);
+      await scene.text("/index.mpd");
+    }
+    await scene.send(1.9);
+  });
+});
+
 describe("memory", () => {
   test("is bounded in time: what has left the playlist stays for as long as a client may still want it", async () => {
     await using scene = new LiveScene({ window: 6 });

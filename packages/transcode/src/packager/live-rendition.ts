@@ -40,6 +40,7 @@ export class LiveRendition {
   #peakBitrate = 0;
   #frames = 0;
   #openFrames = 0;
+  #frameTicks = 1;
   #frameSeconds = 0;
   #prft: { wallClock: number; mediaTime: number } | undefined;
   /** Bytes of segments and initialisation segments held. */
@@ -106,6 +107,18 @@ export class LiveRendition {
     this.active = true;
   }
 
+  /**
+   * Ticks at which the first packet after an instant will be: audio frames are where they are.
+   *
+   * @param start - ticks of a packet before it.
+   * @param time - seconds.
+   */
+  ticksFrom(start: number, time: number): number {
+    const ticks = time * this.track.timescale;
+    if (this.kind === "video") return Math.round(ticks);
+    return start + Math.ceil((ticks - start) / this.#frameTicks - 1e-6) * this.#frameTicks;
+  }
+
   openSegment(event: SegmentOpened): void {
     if (this.#initTrack !== event.track) this.#initialise(event.track);
     const { boundary, time, startTicks } = event;
@@ -139,6 +152,7 @@ export class LiveRendition {
     segment.body.append(bytes);
     this.heldBytes += bytes.length;
     this.#openFrames += packets.length;
+    this.#frameTicks = packets[0]!.duration;
   }
 
   closePart({ duration, independent }: PartClosed): void {

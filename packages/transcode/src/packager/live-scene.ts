@@ -75,7 +75,7 @@ export class LiveScene implements AsyncDisposable {
   /** Whatever playlist comes is remembered for the judge. */
   async get(path: string, init?: RequestInit): Promise<Response> {
     const response = await this.#fetch(path, init);
-    if (response.status === 200 && path.includes(".m3u8") && init?.method === undefined) {
+    if (response.status === 200 && /\.(m3u8|mpd)/.test(path) && init?.method === undefined) {
       this.#judge.see(path, await response.clone().text());
     }
     return response;
@@ -94,6 +94,7 @@ export class LiveScene implements AsyncDisposable {
       const fetch = (path: string) => this.#fetch(path);
       await this.#judge.seeAll(fetch, "index.m3u8");
       await this.#judge.seeAll(fetch, "hls.m3u8");
+      this.#judge.see("/index.mpd", await (await fetch("/index.mpd")).text());
     }
     await this.packager.close();
     this.#judge.verdict(this.allowed);

@@ -123,6 +123,21 @@ export class LiveWindow {
     }
   }
 
+  /**
+   * When a segment starts: known, or expected by the length of the newest one.
+   *
+   * @param usual - seconds of a segment where there is none to go by.
+   */
+  startOf(number: number, usual: number): number {
+    const known = this.#timeline[number - (this.#timeline[0]?.boundary.number ?? 0)];
+    if (known !== undefined) return known.boundary.time;
+    const last = this.#timeline.at(-1)?.boundary;
+    if (last === undefined) return 0;
+    const before = this.#timeline.at(-2)?.boundary;
+    const step = before === undefined || last.discontinuity ? usual : last.time - before.time;
+    return last.time + (number - last.number) * step;
+  }
+
   /** Bits per second over the whole segments that a rendition's playlist lists; before there are any, the peak. */
   averageBandwidth(rendition: LiveRendition): number {
     let bytes = 0;

@@ -44,6 +44,7 @@ async function judge(clip: EncodedClip, codecs: readonly string[], options: Para
   const fetch = (path: string) => packager.handle(new Request(`http://stream${path}`));
   await rules.seeAll(fetch, "index.m3u8");
   await rules.seeAll(fetch, "hls.m3u8");
+  rules.see("/index.mpd", await (await fetch("/index.mpd")).text());
   rules.verdict();
   await packager.close();
   await using server = await serve(packager.handle);

@@ -1,10 +1,13 @@
-/** For tests: every playlist that a test saw, judged by Apple's authoring rules at its end. */
+/** For tests: every playlist and MPD that a test saw, judged by Apple's authoring rules and those of DASH at its end. */
 
 import {
   type AuthoringMedia,
   checkAuthoring,
+  checkMpd,
   formatViolations,
   type MediaPlaylist,
+  type Mpd,
+  parseMpd,
   parsePlaylist,
   type Violation,
 } from "@ami-streams/media";
@@ -12,10 +15,15 @@ import {
 /** Collects playlists by URL path; loads of one path are judged one after the other. */
 export class PlaylistJudge {
   readonly #loads = new Map<string, MediaPlaylist[]>();
+  readonly #mpds: Mpd[] = [];
   readonly #violations: Violation[] = [];
 
   /** @param path - e.g. `/720p/index.m3u8?_HLS_msn=7`. */
   see(path: string, text: string): void {
+    if (path.endsWith(".mpd")) {
+      this.#mpds.push(parseMpd(text));
+      return;
+    }
     const playlist = parsePlaylist(text);
     if (playlist.type === "multivariant") {
       this.#violations.push(...checkAuthoring(playlist));
@@ -52,6 +60,10 @@ export class PlaylistJudge {
     for (const [uri, loads] of this.#loads) {
       const playlist = loads.at(-1)!;
       this.#violations.push(...checkAuthoring({ uri, playlist, earlier: loads.slice(0, -1) }));
+    }
+    const mpd = this.#mpds.at(-1);
+    for (const violation of mpd === undefined ? [] : checkMpd(mpd, this.#mpds.slice(0, -1))) {
+      this.#violations.push({ document: "mpd", ...violation });
     }
     const broken = this.#violations.filter(({ rule }) => !allowed.includes(rule));
     if (broken.length > 0) throw new Error(formatViolations(broken));

@@ -85,7 +85,7 @@ function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefi
     if (first === undefined) continue;
     const { track } = first.init;
     const key = `${track.kind} ${track.codec.slice(0, 4)} ${track.language ?? ""}`;
-    const representation = writtenRepresentation(rendition, track, segments, period, state, next !== undefined);
+    const representation = writtenRepresentation(window, rendition, segments, period, state, next !== undefined);
     const before = sets.get(key);
     if (before !== undefined)
       sets.set(key, { ...before, representations: [...before.representations, representation] });
@@ -124,16 +124,17 @@ function writtenSet(id: number, track: Track, representation: Representation, pe
 }
 
 function writtenRepresentation(
+  window: LiveWindow,
   rendition: LiveRendition,
-  track: Track,
   segments: readonly Segment[],
   period: Period,
   state: MpdState,
   over: boolean,
 ): Representation {
-  const { timescale } = track;
   const first = segments[0]!;
   const { init } = first;
+  const { track } = init;
+  const { timescale } = track;
   const live = !over && !state.ended;
   return {
     id: rendition.id,
@@ -150,28 +151,42 @@ function writtenRepresentation(
       ...(live ? { availabilityTimeComplete: false } : {}),
       initialization: `$RepresentationID$/${init.name}`,
       media: `$RepresentationID$/${rendition.prefix}-$Number$.m4s`,
-      timeline: timeline(segments, live && !state.away, Math.round(state.segmentDuration * timescale)),
+      timeline: timeline(segments, live && !state.away ? expectation(window, rendition, segments, state) : []),
     },
   };
 }
 
-/** @param growing - the stream goes on after these: list the open segment and one more, as long as the one before them. */
-function timeline(segments: readonly Segment[], growing: boolean, usual: number): TimelineEntry[] {
+/** Ticks at which the open segment, or the next where there is none, is expected to end, and the one after it. */
+function expectation(
+  window: LiveWindow,
+  rendition: LiveRendition,
+  segments: readonly Segment[],
+  state: MpdState,
+): readonly number[] {
+  const last = segments.at(-1)!;
+  const first = last.complete ? last.number + 2 : last.number + 1;
+  return [first, first + 1]
+    .slice(0, last.complete ? 1 : 2)
+    .map((number) => rendition.ticksFrom(last.startTicks, window.startOf(number, state.segmentDuration)));
+}
+
+/** @param expected - ticks at which segments that are not whole yet will end. */
+function timeline(segments: readonly Segment[], expected: readonly number[]): TimelineEntry[] {
   const entries: { t?: number; d: number; r?: number }[] = [];
-  let expected: number | undefined;
-  let lastTicks = usual;
+  let end: number | undefined;
   const list = (start: number, ticks: number): void => {
+    if (ticks <= 0) return;
     const last = entries.at(-1);
-    if (last !== undefined && start === expected && last.d === ticks) last.r = (last.r ?? 0) + 1;
-    else if (start === expected) entries.push({ d: ticks });
+    if (last !== undefined && start === end && last.d === ticks) last.r = (last.r ?? 0) + 1;
+    else if (start === end) entries.push({ d: ticks });
     else entries.push({ t: start, d: ticks });
-    expected = start + ticks;
+    end = start + ticks;
   };
-  for (const segment of segments) {
-    if (segment.complete && !segment.missed) lastTicks = segment.ticks;
-    list(segment.startTicks, segment.complete ? segment.ticks : lastTicks);
+  const ends = [...expected];
+  for (const { startTicks, complete, ticks } of segments) {
+    list(startTicks, complete ? ticks : Math.max(1, (ends.shift() ?? startTicks + 1) - startTicks));
   }
-  if (growing && expected !== undefined) list(expected, lastTicks);
+  for (const next of ends) if (end !== undefined) list(end, next - end);
   return entries;
 }
 
