@@ -54,4 +54,4 @@ export {
   DEFAULT_SEGMENT_DURATION,
   type SegmenterOptions,
   type SegmenterStats,
-} from "./packager/segmenter.ts";
+} from "./packager/segmenter-options.ts";

@@ -12,8 +12,9 @@ import { LiveWindow } from "./live-window.ts";
 import { PackagerMetrics } from "./metrics.ts";
 import { planRenditions, type RenditionPlan } from "./rendition-plan.ts";
 import type { InitSegment, Segment } from "./segment.ts";
-import { DEFAULT_SEGMENT_DURATION, Segmenter, type SegmenterOptions, type SegmenterStats } from "./segmenter.ts";
+import { Segmenter } from "./segmenter.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
+import { DEFAULT_SEGMENT_DURATION, type SegmenterOptions, type SegmenterStats } from "./segmenter-options.ts";
 
 /** Options of {@link createPackager}. Durations in seconds. */
 export interface PackagerOptions extends SegmenterOptions {

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./made-packets.ts";
 import { packetsOf, type ReplayedSegment, replay } from "./replay.ts";
-import { Segmenter, type SegmenterOptions } from "./segmenter.ts";
+import { Segmenter } from "./segmenter.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
+import type { SegmenterOptions } from "./segmenter-options.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 

@@ -1,82 +1,26 @@
 /** Cuts packets into segments, parts and chunks on boundaries that all renditions share. Pure: no clock, no storage. */
 
 import type { Packet } from "@ami-streams/media";
-import { TranscodeError } from "../errors.ts";
 import type { Boundary } from "./boundary.ts";
 import { choosePartTarget, frameDuration } from "./part-target.ts";
+import { SegmentTimeline } from "./segment-timeline.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
+import {
+  KEYFRAME_PATIENCE,
+  type ResolvedSegmenterOptions,
+  resolveOptions,
+  type SegmenterOptions,
+  type SegmenterStats,
+} from "./segmenter-options.ts";
 import { type SegmenterInput, SegmenterRendition } from "./segmenter-rendition.ts";
 import { TrackCutter } from "./track-cutter.ts";
-
-/** Durations in seconds. */
-export interface SegmenterOptions {
-  /** A segment ends at the first keyframe of the reference rendition at or after this. Default {@link DEFAULT_SEGMENT_DURATION}. */
-  readonly segmentDuration?: number;
-  /** Wanted length of a part; the part target is chosen near it so that whole frames fill it. Default {@link DEFAULT_PART_DURATION}. */
-  readonly partDuration?: number;
-  /** Length of a `moof` + `mdat` within a part. Default half a part. */
-  readonly chunkDuration?: number;
-  /**
-   * `EXT-X-TARGETDURATION`, a whole number. Default: found when the first segment ends, at most {@link DEFAULT_MAX_SEGMENT_DURATION}. It never
-   * changes; a later group of pictures that does not fit is split.
-   */
-  readonly targetDuration?: number;
-  /** A rendition this far behind the reference misses segments; a reference this far behind the others is replaced. Default {@link DEFAULT_MAX_LAG}. */
-  readonly maxLag?: number;
-  /** The wall-clock anchor is taken anew, as a discontinuity, when media time has run this far away from it. Default {@link DEFAULT_MAX_DRIFT}. */
-  readonly maxDrift?: number;
-  /** Bytes of packets of one rendition that may wait for the reference. Default {@link DEFAULT_MAX_PENDING_BYTES}. */
-  readonly maxPendingBytes?: number;
-}
-
-export const DEFAULT_SEGMENT_DURATION = 2;
-/** Gives a part target of 0.21 s and so a hold-back of 0.63 s. */
-export const DEFAULT_PART_DURATION = 0.2;
-/** The longest first group of pictures that is waited for. */
-export const DEFAULT_MAX_SEGMENT_DURATION = 10;
-export const DEFAULT_MAX_LAG = 6;
-export const DEFAULT_MAX_DRIFT = 1;
-export const DEFAULT_MAX_PENDING_BYTES = 8 * 1024 * 1024;
-/** A rendition whose keyframe comes this much after the boundary is cut there, so that its segment can be started from. */
-export const KEYFRAME_PATIENCE = 0.5;
-
-/**
- * Seconds that a segment may exceed the target duration: EXTINF counts rounded (RFC 8216bis §4.4.3.1). Not 0.5, because audio segments are up to
- * a frame longer than the reference's.
- */
-const ROUNDED_OFF = 0.4;
-
-/** Counters since the start. */
-export interface SegmenterStats {
-  readonly packets: number;
-  /** Packets before the first keyframe, of unknown renditions, or of segments that were given up. */
-  readonly dropped: number;
-  /** Packets whose timestamps had to be changed. */
-  readonly repairedTimestamps: number;
-  /** `UNALIGNED_KEYFRAMES`: segments of a rendition that did not start with a keyframe though the reference's did. */
-  readonly unalignedKeyframes: number;
-  /** Segments that were cut at a keyframe near the boundary instead of on it. */
-  readonly movedCuts: number;
-  /** Segments that begin inside a group of pictures because it was longer than the target duration. */
-  readonly splitGroups: number;
-  /** Segments that a rendition has nothing for. */
-  readonly missedSegments: number;
-  /** Parts longer than the part target because one packet alone is. */
-  readonly oversizedParts: number;
-  /** Times that another rendition took over as reference. */
-  readonly referenceChanges: number;
-}
 
 type Counters = { -readonly [K in keyof SegmenterStats]: SegmenterStats[K] };
 
 /** The state machine. One publisher session after the other: `start`, `push`…, `end`. */
 export class Segmenter {
-  readonly #segmentDuration: number;
-  readonly #partDuration: number;
-  readonly #chunkDuration: number | undefined;
-  readonly #maxLag: number;
-  readonly #maxDrift: number;
-  readonly #maxPendingBytes: number;
+  readonly #options: ResolvedSegmenterOptions;
+  readonly #timeline: SegmentTimeline;
   readonly #counters: Counters = {
     packets: 0,
     dropped: 0,
@@ -93,37 +37,11 @@ export class Segmenter {
   #reference: SegmenterRendition | undefined;
   /** A video rendition that came back and will be the reference from its next keyframe on; the others wait for it. */
   #returning: SegmenterRendition | undefined;
-  /** Oldest first; those that every rendition has passed are forgotten. */
-  #boundaries: Boundary[] = [];
-  #nextNumber = 0;
-  #discontinuitySequence = 0;
-  #discontinuityDue = false;
-  #anchorTime = 0;
-  #anchorWall = 0;
-  #lastCutWall = 0;
-  #endOfLastSession = Number.NEGATIVE_INFINITY;
-  #lateness = Number.POSITIVE_INFINITY;
   #partTarget: number | undefined;
-  #targetDuration: number | undefined;
 
   constructor(options: SegmenterOptions = {}) {
-    this.#segmentDuration = positive(options.segmentDuration ?? DEFAULT_SEGMENT_DURATION, "segmentDuration");
-    this.#partDuration = positive(options.partDuration ?? DEFAULT_PART_DURATION, "partDuration");
-    if (this.#partDuration * 2 > this.#segmentDuration) {
-      throw new TranscodeError("INVALID_OPTION", "partDuration must be at most half of segmentDuration");
-    }
-    this.#chunkDuration = options.chunkDuration;
-    this.#targetDuration = options.targetDuration;
-    const target = options.targetDuration;
-    if (target !== undefined && !(Number.isInteger(target) && target >= this.#segmentDuration)) {
-      throw new TranscodeError(
-        "INVALID_OPTION",
-        "targetDuration must be a whole number of seconds, at least segmentDuration",
-      );
-    }
-    this.#maxLag = positive(options.maxLag ?? DEFAULT_MAX_LAG, "maxLag");
-    this.#maxDrift = positive(options.maxDrift ?? DEFAULT_MAX_DRIFT, "maxDrift");
-    this.#maxPendingBytes = positive(options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES, "maxPendingBytes");
+    this.#options = resolveOptions(options);
+    this.#timeline = new SegmentTimeline(this.#options);
   }
 
   /** Seconds, `EXT-X-PART-INF`. Undefined until the first session starts, then fixed. */
@@ -133,12 +51,7 @@ export class Segmenter {
 
   /** Whole seconds, `EXT-X-TARGETDURATION`. Undefined until the first segment is whole or given up waiting for, then fixed. */
   get targetDuration(): number | undefined {
-    return this.#targetDuration;
-  }
-
-  /** Number that the next boundary will have. */
-  get nextNumber(): number {
-    return this.#nextNumber;
+    return this.#timeline.targetDuration;
   }
 
   get stats(): SegmenterStats {
@@ -150,19 +63,17 @@ export class Segmenter {
   /** Begins a publisher session. The first video rendition is the reference that decides where segments start; without video the first one. */
   start(inputs: readonly SegmenterInput[]): void {
     const frames = inputs.map((input) => frameDuration(input.track)).filter((frame) => frame !== undefined);
-    this.#partTarget ??= choosePartTarget(this.#partDuration, frames);
+    this.#partTarget ??= choosePartTarget(this.#options.partDuration, frames);
     const partTarget = this.#partTarget;
-    const chunkDuration = this.#chunkDuration ?? partTarget / 2;
+    const chunkDuration = this.#options.chunkDuration ?? partTarget / 2;
     const byKind = [...inputs].sort((a, b) => Number(a.track.kind === "audio") - Number(b.track.kind === "audio"));
     this.#order = byKind.map((input) => {
       const cutter = new TrackCutter({ rendition: input.id, partTarget, chunkDuration });
-      return new SegmenterRendition(input, cutter, this.#nextNumber - 1);
+      return new SegmenterRendition(input, cutter, this.#timeline.nextNumber - 1);
     });
     this.#renditions = new Map(this.#order.map((rendition) => [rendition.id, rendition]));
     this.#reference = this.#order[0];
     this.#returning = undefined;
-    this.#boundaries = [];
-    this.#lateness = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -180,7 +91,7 @@ export class Segmenter {
     }
     let newest = Number.NEGATIVE_INFINITY;
     for (const other of this.#order) if (other.pushedEnd > newest) newest = other.pushedEnd;
-    if (rendition.enqueue(packet, newest, this.#maxLag)) this.#counters.repairedTimestamps++;
+    if (rendition.enqueue(packet, newest, this.#options.maxLag)) this.#counters.repairedTimestamps++;
     if (rendition.stalled) this.#revive(rendition);
     this.#drain(now, events);
     this.#replaceStalledReference(now, events);
@@ -212,17 +123,13 @@ export class Segmenter {
       this.#counters.oversizedParts += rendition.cutter.oversized;
       this.#close(rendition, events);
     }
-    const last = this.#boundaries.at(-1);
-    if (last !== undefined) {
-      for (const rendition of this.#order) this.#miss(rendition, this.#nextNumber, events, end);
-      this.#targetDuration ??= targetFor(end - last.time, this.#segmentDuration);
-      this.#endOfLastSession = this.#wallClock(end);
-      this.#discontinuityDue = true;
+    if (this.#timeline.last !== undefined) {
+      for (const rendition of this.#order) this.#miss(rendition, this.#timeline.nextNumber, events, end);
+      this.#timeline.end(end);
     }
     this.#order = [];
     this.#renditions.clear();
     this.#reference = undefined;
-    this.#boundaries = [];
     return events;
   }
 
@@ -248,7 +155,7 @@ export class Segmenter {
     const time = rendition.time(packet);
     if (!leads && time >= this.#horizon()) return false;
     if (leads) this.#lead(rendition, packet, time, now);
-    const boundary = this.#boundaryAt(time + rendition.tolerance(packet));
+    const boundary = this.#timeline.at(time + rendition.tolerance(packet));
     const keep = boundary !== undefined && this.#place(rendition, packet, time, boundary, events);
     if (keep) rendition.cutter.add(packet, events);
     else this.#counters.dropped++;
@@ -259,35 +166,35 @@ export class Segmenter {
 
   /** Decides whether the reference's packet starts a new segment of everyone. */
   #lead(rendition: SegmenterRendition, packet: Packet, time: number, now: number): void {
-    const last = this.#boundaries.at(-1);
+    const last = this.#timeline.last;
     if (packet.keyframe) {
       if (time > rendition.lastKeyframe) rendition.keyframeInterval = time - rendition.lastKeyframe;
       rendition.lastKeyframe = time;
     }
     if (last === undefined) {
-      if (packet.keyframe) this.#begin(time, packet, now);
+      if (packet.keyframe) this.#timeline.begin(time, packet, now);
       return;
     }
     // Another rendition led before this one: its boundaries come first.
-    if (rendition.cursor + 1 < this.#nextNumber) return;
+    if (rendition.cursor + 1 < this.#timeline.nextNumber) return;
     const tolerance = packet.duration / 2 / packet.track.timescale;
     const elapsed = time - last.time;
-    const limit = this.#longestSegment();
+    const limit = this.#timeline.longestSegment;
     if (packet.keyframe) {
       const renewed = rendition.waiting;
       const lastChance =
-        elapsed >= this.#segmentDuration / 2 && elapsed + rendition.keyframeInterval > limit + tolerance;
-      const early = this.#targetDuration !== undefined && lastChance;
-      if (elapsed >= this.#segmentDuration - tolerance || (renewed && elapsed > 0) || early) {
-        this.#cut(time, true, packet, now);
+        elapsed >= this.#options.segmentDuration / 2 && elapsed + rendition.keyframeInterval > limit + tolerance;
+      const early = this.#timeline.targetDuration !== undefined && lastChance;
+      if (elapsed >= this.#options.segmentDuration - tolerance || (renewed && elapsed > 0) || early) {
+        this.#timeline.cut(time, true, packet, now);
         return;
       }
     }
     if (!rendition.waiting && elapsed + packet.duration / packet.track.timescale > limit + tolerance) {
       this.#counters.splitGroups++;
-      this.#cut(time, packet.keyframe, packet, now);
+      this.#timeline.cut(time, packet.keyframe, packet, now);
     }
-    this.#noteLateness(time, packet, now);
+    this.#timeline.noteLateness(time, packet, now);
   }
 
   /** @returns whether the packet goes into the open segment of its rendition. */
@@ -354,10 +261,10 @@ export class Segmenter {
     const tolerance = packet.duration / packet.track.timescale;
     rendition.waiting = true;
     rendition.strayKeyframes = 0;
-    const boundary = this.#boundaryAt(time + tolerance);
+    const boundary = this.#timeline.at(time + tolerance);
     if (boundary?.discontinuity && boundary.number > rendition.cursor) return;
-    this.#discontinuityDue = true;
-    if (rendition !== this.#reference) rendition.earliest = this.#nextNumber;
+    this.#timeline.breakNext();
+    if (rendition !== this.#reference) rendition.earliest = this.#timeline.nextNumber;
   }
 
   /** How far the others may go: up to where the reference could still put a boundary. */
@@ -365,88 +272,21 @@ export class Segmenter {
     const reference = this.#reference;
     if (reference === undefined || this.#returning !== undefined) return Number.NEGATIVE_INFINITY;
     if (reference.finished && !reference.hasPending) return Number.POSITIVE_INFINITY;
-    const last = this.#boundaries.at(-1);
+    const last = this.#timeline.last;
     if (last === undefined) return Number.NEGATIVE_INFINITY;
-    return Math.max(reference.end, last.time + this.#segmentDuration / 2);
-  }
-
-  #longestSegment(): number {
-    return this.#targetDuration === undefined ? DEFAULT_MAX_SEGMENT_DURATION : this.#targetDuration + ROUNDED_OFF;
-  }
-
-  #begin(time: number, packet: Packet, now: number): void {
-    this.#anchorTime = time;
-    this.#anchorWall = Math.max(packet.receivedAt ?? now, this.#endOfLastSession);
-    this.#lastCutWall = packet.receivedAt ?? now;
-    this.#append(time, true);
-  }
-
-  #cut(time: number, keyframe: boolean, packet: Packet, now: number): void {
-    const last = this.#boundaries.at(-1)!;
-    this.#targetDuration ??= targetFor(time - last.time, this.#segmentDuration);
-    const wall = packet.receivedAt ?? now;
-    if (this.#hasDrifted(wall - this.#lastCutWall, time - last.time)) {
-      this.#anchorTime = time;
-      this.#anchorWall = Math.max(wall, last.programDateTime);
-      this.#discontinuityDue = true;
-    }
-    this.#lastCutWall = wall;
-    this.#lateness = Number.POSITIVE_INFINITY;
-    this.#append(time, keyframe);
-  }
-
-  /**
-   * Whether the wall clock has left media time behind, or the other way round. The latter only counts where media comes about as fast as it plays:
-   * a backlog, or a file, comes faster without any clock being wrong.
-   */
-  #hasDrifted(wallElapsed: number, mediaElapsed: number): boolean {
-    const limit = this.#maxDrift * 1000;
-    if (!Number.isFinite(this.#lateness)) return false;
-    return this.#lateness > limit || (this.#lateness < -limit && wallElapsed > mediaElapsed * 500);
-  }
-
-  #append(time: number, keyframe: boolean): void {
-    const discontinuity = this.#discontinuityDue && this.#nextNumber > 0;
-    this.#discontinuityDue = false;
-    if (discontinuity) this.#discontinuitySequence++;
-    this.#boundaries.push({
-      number: this.#nextNumber++,
-      time,
-      discontinuity,
-      discontinuitySequence: this.#discontinuitySequence,
-      programDateTime: this.#wallClock(time),
-      keyframe,
-    });
-  }
-
-  #wallClock(time: number): number {
-    return this.#anchorWall + (time - this.#anchorTime) * 1000;
-  }
-
-  /** Remembers the punctual packet of this segment: the smallest delay is what the clocks differ by, the rest is jitter. */
-  #noteLateness(time: number, packet: Packet, now: number): void {
-    const lateness = (packet.receivedAt ?? now) - this.#wallClock(time);
-    if (lateness < this.#lateness) this.#lateness = lateness;
-  }
-
-  #boundaryAt(time: number): Boundary | undefined {
-    for (let i = this.#boundaries.length - 1; i >= 0; i--) {
-      const boundary = this.#boundaries[i]!;
-      if (boundary.time <= time) return boundary;
-    }
-    return undefined;
+    return Math.max(reference.end, last.time + this.#options.segmentDuration / 2);
   }
 
   #forgetBoundaries(): void {
     let oldest = Number.POSITIVE_INFINITY;
     for (const rendition of this.#order) if (rendition.cursor < oldest) oldest = rendition.cursor;
-    while (this.#boundaries.length > 1 && this.#boundaries[0]!.number < oldest) this.#boundaries.shift();
+    this.#timeline.forget(oldest);
   }
 
   #close(rendition: SegmenterRendition, events: SegmenterEvent[]): void {
     if (!rendition.open) return;
     rendition.open = false;
-    const next = this.#boundaries.find((boundary) => boundary.number === rendition.cursor + 1);
+    const next = this.#timeline.find(rendition.cursor + 1);
     this.#counters.dropped += rendition.cutter.close(
       next === undefined ? undefined : next.time - rendition.openedAt,
       events,
@@ -456,10 +296,10 @@ export class Segmenter {
   /** Fills in for every segment after the rendition's last one and before `number`. */
   #miss(rendition: SegmenterRendition, number: number, events: SegmenterEvent[], end?: number): void {
     while (rendition.cursor + 1 < number) {
-      const boundary = this.#boundaries.find((candidate) => candidate.number === rendition.cursor + 1);
+      const boundary = this.#timeline.find(rendition.cursor + 1);
       rendition.cursor++;
       if (boundary === undefined) continue;
-      const next = this.#boundaries.find((candidate) => candidate.number === boundary.number + 1);
+      const next = this.#timeline.find(boundary.number + 1);
       const duration = (next?.time ?? end ?? boundary.time) - boundary.time;
       this.#counters.missedSegments++;
       events.push({ type: "segment-missed", rendition: rendition.id, boundary, duration });
@@ -473,8 +313,8 @@ export class Segmenter {
       if (rendition === reference) continue;
       for (;;) {
         const unfinished = rendition.open ? rendition.cursor : rendition.cursor + 1;
-        const end = this.#boundaries.find((boundary) => boundary.number === unfinished + 1);
-        if (end === undefined || reference.end - end.time <= this.#maxLag) break;
+        const end = this.#timeline.find(unfinished + 1);
+        if (end === undefined || reference.end - end.time <= this.#options.maxLag) break;
         if (rendition.open) {
           this.#close(rendition, events);
           rendition.waiting = true;
@@ -489,9 +329,9 @@ export class Segmenter {
     if (leader === undefined) return;
     for (const rendition of this.#order) {
       if (rendition === leader || !rendition.hasPending) continue;
-      const behind = Number.isFinite(leader.pushedEnd) && leader.pushedEnd > rendition.pushedEnd - this.#maxLag;
-      const waiting = rendition.pendingDuration > this.#maxLag && !behind;
-      if (!waiting && rendition.pendingBytes <= this.#maxPendingBytes) continue;
+      const behind = Number.isFinite(leader.pushedEnd) && leader.pushedEnd > rendition.pushedEnd - this.#options.maxLag;
+      const waiting = rendition.pendingDuration > this.#options.maxLag && (this.#returning !== undefined || !behind);
+      if (!waiting && rendition.pendingBytes <= this.#options.maxPendingBytes) continue;
       leader.stalled = true;
       if (this.#returning !== undefined) {
         this.#returning = undefined;
@@ -506,7 +346,7 @@ export class Segmenter {
     let newest = Number.NEGATIVE_INFINITY;
     for (const rendition of this.#order) if (rendition.pushedEnd > newest) newest = rendition.pushedEnd;
     const next = this.#order.find(
-      (rendition) => !rendition.finished && !rendition.stalled && rendition.pushedEnd > newest - this.#maxLag,
+      (rendition) => !rendition.finished && !rendition.stalled && rendition.pushedEnd > newest - this.#options.maxLag,
     );
     if (next !== undefined && next !== this.#reference) {
       this.#counters.referenceChanges++;
@@ -526,7 +366,7 @@ export class Segmenter {
   /** A video rendition that came back starts a segment of everyone at its first keyframe that nobody has passed. */
   #takeLead(rendition: SegmenterRendition, packet: Packet, now: number): boolean {
     const time = rendition.time(packet);
-    let reached = this.#boundaries.at(-1)?.time ?? Number.NEGATIVE_INFINITY;
+    let reached = this.#timeline.last?.time ?? Number.NEGATIVE_INFINITY;
     for (const other of this.#order) if (other.open && other.end > reached) reached = other.end;
     if (!packet.keyframe || time < reached) {
       this.#counters.dropped++;
@@ -536,19 +376,9 @@ export class Segmenter {
     this.#returning = undefined;
     this.#reference = rendition;
     this.#counters.referenceChanges++;
-    this.#discontinuityDue = true;
-    if (this.#boundaries.length === 0) this.#begin(time, packet, now);
-    else this.#cut(time, true, packet, now);
+    this.#timeline.breakNext();
+    if (this.#timeline.last === undefined) this.#timeline.begin(time, packet, now);
+    else this.#timeline.cut(time, true, packet, now);
     return true;
   }
-}
-
-/** The whole seconds that allow a first segment of this length, and others like it. */
-function targetFor(duration: number, segmentDuration: number): number {
-  return Math.max(Math.ceil(segmentDuration), Math.ceil(duration - ROUNDED_OFF - 0.005));
-}
-
-function positive(value: number, name: string): number {
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new TranscodeError("INVALID_OPTION", `${name} must be a positive number, not ${value}`);
 }
