@@ -84,7 +84,7 @@ function software(
   }
   // SVT-AV1 knows one-pass constant rate only with its low-delay prediction structure, and counts presets the other way.
   const { maxrate: _peak, ...rest } = common;
-  const params = `rc=2:pred-struct=1:scd=0:lp=${threads}:keyint=-1:enable-force-key-frames=1`;
+  const params = `rc=2:pred-struct=1:scd=0:lp=${threads}:keyint=-1`;
   return { encoder, format, options: { ...rest, preset: String(svtPresets[preset] ?? 10), "svtav1-params": params } };
 }
 

@@ -1,5 +1,6 @@
 /** Which hardware encoder works on this machine: found by encoding a few frames, not by trusting a list. */
 
+import { existsSync } from "node:fs";
 import { TranscodeError } from "../errors.ts";
 import type { VideoCodec } from "../ladder/rung.ts";
 import type { EncoderBackend, EncoderOptions, Logger } from "./encoding.ts";
@@ -13,6 +14,20 @@ const families: Record<string, readonly HardwareEncoder[]> = {
   linux: ["nvenc", "qsv", "amf", "vaapi"],
   win32: ["nvenc", "qsv", "amf"],
   darwin: ["videotoolbox"],
+};
+
+/** Where an encoder is looked for. */
+export interface Machine {
+  readonly platform: string;
+  /** False where no graphics device is there at all: trying costs a second that starting a stream does not have. */
+  hasDevices(): boolean;
+}
+
+const thisMachine: Machine = {
+  platform: process.platform,
+  // Device files of the kernel's graphics drivers, of NVIDIA's, and of Windows' below WSL.
+  hasDevices: () =>
+    process.platform !== "linux" || ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].some((path) => existsSync(path)),
 };
 
 /** What was found, for the life of this process: a machine does not grow a GPU. */
@@ -29,7 +44,7 @@ export async function chooseHardware(
   codecs: ReadonlySet<VideoCodec>,
   wanted: NonNullable<EncoderOptions["hardware"]>,
   logger: Logger,
-  platform: string = process.platform,
+  machine: Machine = thisMachine,
 ): Promise<HardwareEncoder | null> {
   if (wanted === "off") return null;
   if (wanted !== "auto") {
@@ -40,10 +55,10 @@ export async function chooseHardware(
     }
     return wanted;
   }
-  const key = `${backendName} ${platform} ${[...codecs].sort().join(" ")}`;
+  const key = `${backendName} ${machine.platform} ${[...codecs].sort().join(" ")}`;
   let search = found.get(key);
   if (search === undefined) {
-    search = findHardware(backend, codecs, logger, platform);
+    search = findHardware(backend, codecs, logger, machine);
     found.set(key, search);
   }
   return search;
@@ -53,18 +68,33 @@ async function findHardware(
   backend: Backend,
   codecs: ReadonlySet<VideoCodec>,
   logger: Logger,
-  platform: string,
+  machine: Machine,
 ): Promise<HardwareEncoder | null> {
-  const reasons: Record<string, string> = {};
-  for (const family of families[platform] ?? []) {
-    let reason: string | null = null;
-    for (const codec of codecs) reason ??= await backend.probe(codec, family);
-    if (reason === null) {
-      logger.info({ hardware: family }, "hardware encoder found");
-      return family;
+  const tried: Record<string, string> = {};
+  if (machine.hasDevices()) {
+    const candidates = families[machine.platform] ?? [];
+    const reasons = await Promise.all(candidates.map((family) => tryAll(backend, codecs, family)));
+    for (const [index, family] of candidates.entries()) {
+      const reason = reasons[index];
+      if (reason === null) {
+        logger.info({ hardware: family }, "hardware encoder found");
+        return family;
+      }
+      tried[family] = reason ?? "";
     }
-    reasons[family] = reason;
   }
-  logger.warn({ tried: reasons }, "no hardware encoder works here: video is encoded in software");
+  logger.warn({ tried }, "no hardware encoder works here: video is encoded in software");
+  return null;
+}
+
+async function tryAll(
+  backend: Backend,
+  codecs: ReadonlySet<VideoCodec>,
+  family: HardwareEncoder,
+): Promise<string | null> {
+  for (const codec of codecs) {
+    const reason = await backend.probe(codec, family);
+    if (reason !== null) return reason;
+  }
   return null;
 }

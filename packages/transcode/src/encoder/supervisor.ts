@@ -223,6 +223,7 @@ export class Supervisor {
     this.#cancelWatch?.();
     if (this.#phase === "ended") return;
     if (this.#phase === "ending") {
+      if (!exit.clean) logger.warn({ err: exitError(exit), pid: process.pid }, "encoder lost its last frames");
       if (this.#finishing && this.#queue.length === 0) {
         this.#end();
         return;

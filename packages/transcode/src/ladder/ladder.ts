@@ -16,7 +16,7 @@ export interface LadderOptions {
   readonly videoCodec?: VideoCodec;
   /** Video rungs at most, the first included; those between the largest and the smallest go first. At least 1. Default 4. */
   readonly maxRungs?: number;
-  /** Shorter side in pixels below which no rung goes, unless the source itself is smaller. Default 360. */
+  /** Height of the smallest 16:9 rung, in pixels; pictures of other shapes fit into that frame. Default 360. */
   readonly minHeight?: number;
   /** Shorter side in pixels above which nothing is encoded; a larger source may still be passed through. Default 1080. */
   readonly maxEncodedHeight?: number;
@@ -65,7 +65,7 @@ function videoRungs(source: VideoTrack, options: LadderOptions): Rung[] {
     if (row.short > maxEncodedHeight) continue;
     const size = fit(source, row);
     const larger = sizes.at(-1);
-    if (larger !== undefined && (area(size) > area(larger) * maxAreaOfNext || shortSide(size) < minHeight)) continue;
+    if (larger !== undefined && (area(size) > area(larger) * maxAreaOfNext || row.short < minHeight)) continue;
     sizes.push(size);
   }
   return thin(sizes, maxRungs).map((size, index) => {
@@ -106,11 +106,11 @@ function settingsFor(size: Size, sourceRate: number, source: VideoTrack, codec: 
   return { codec, ...size, frameRate, bitrate: Math.max(Math.min(wanted, Math.round(limit)), 50_000) };
 }
 
-/** Keeps the first and the last, and of the others those that leave even gaps. */
+/** Keeps the first and the last, and of the others those that leave even gaps, rather larger than smaller. */
 function thin<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
   if (count === 1) return [items[0]!];
-  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]!);
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * (items.length - 1)) / (count - 1))]!);
 }
 
 function audioRung(track: AudioTrack, number: number, options: LadderOptions): Rung {

@@ -2,11 +2,12 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
 import type { Packet, Track } from "@ami-streams/media";
 import type { EncoderJob, EncoderProcess, ProcessEvents, ProcessExit } from "../job.ts";
 import { LogTail } from "../log-tail.ts";
 import { MessageReader, messageType, readJson, readPacket, writeJson, writePacketHeader } from "./protocol.ts";
-import { reviveTrack, toWire, type WireTrack } from "./wire.ts";
+import { HOST_PIPE, reviveTrack, toWire, type WireTrack, type WireTrial } from "./wire.ts";
 
 /** Bytes in the pipe's own buffer from which writing waits. */
 const highWaterMark = 256 << 10;
@@ -16,9 +17,44 @@ const fromSource = import.meta.url.endsWith(".ts");
 const workerUrl = new URL(fromSource ? "./worker.ts" : "./libav-worker.js", import.meta.url);
 const nodeOptions = fromSource ? ["--conditions=@ami-streams/source", "--no-warnings"] : [];
 
+/** Milliseconds; a driver that needs longer is none to rely on. */
+const trialTimeout = 10_000;
+
 /** Starts `worker.ts` in a Node of its own. */
 export function startLibavProcess(job: EncoderJob, events: ProcessEvents): EncoderProcess {
   return new LibavProcess(job, events);
+}
+
+function spawnWorker(threads: number): ChildProcess {
+  return spawn(process.execPath, [...nodeOptions, fileURLToPath(workerUrl)], {
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    // What the user's environment makes of the host, an inspector say, is not for its children.
+    env: { ...process.env, NODE_OPTIONS: "", UV_THREADPOOL_SIZE: String(threads) },
+    windowsHide: true,
+  });
+}
+
+/** Tries an encoder in a process of its own. Resolves to why it does not work, or null when it does. */
+export async function tryInProcess(trial: WireTrial): Promise<string | null> {
+  const child = spawnWorker(2);
+  const pipe = child.stdio[HOST_PIPE] as Duplex;
+  const messages = new MessageReader();
+  let reason: string | null = "the encoder ended the process it was tried in";
+  pipe.on("data", (chunk: Buffer) => {
+    for (const { type, body } of messages.push(chunk)) {
+      if (type === messageType.trialResult) reason = (readJson(body) as { reason: string | null }).reason;
+    }
+  });
+  pipe.on("error", () => child.kill("SIGKILL"));
+  child.stderr?.resume();
+  pipe.write(writeJson(messageType.trial, trial));
+  const timer = setTimeout(() => {
+    reason = `nothing in ${trialTimeout} ms`;
+    child.kill("SIGKILL");
+  }, trialTimeout);
+  await new Promise<void>((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
+  clearTimeout(timer);
+  return reason;
 }
 
 class LibavProcess implements EncoderProcess {
@@ -35,13 +71,8 @@ class LibavProcess implements EncoderProcess {
   constructor(job: EncoderJob, events: ProcessEvents) {
     this.#job = job;
     this.#events = events;
-    this.#child = spawn(process.execPath, [...nodeOptions, workerUrl.pathname], {
-      stdio: ["ignore", "ignore", "pipe", "pipe"],
-      // An environment of the user's making must not load code into, or debug, an encoder.
-      env: { ...process.env, NODE_OPTIONS: "", UV_THREADPOOL_SIZE: String(Math.max(4, job.outputs.length + 2)) },
-      windowsHide: true,
-    });
-    this.#pipe = this.#child.stdio[3] as Duplex;
+    this.#child = spawnWorker(Math.max(4, job.outputs.length + 2));
+    this.#pipe = this.#child.stdio[HOST_PIPE] as Duplex;
     this.#child.stderr?.on("data", (chunk: Buffer) => this.#log.push(chunk));
     this.#pipe.on("data", (chunk: Buffer) => this.#read(chunk));
     // A process that dies breaks its pipe: its exit says more.

@@ -2,7 +2,7 @@
 
 import { TranscodeError } from "../../errors.ts";
 
-/** What a message says. To the process: start, packet, end. From it: track, packet, decode error, flushed. */
+/** What a message says. To the process: start, packet, end, trial. From it: packet, track, decode error, flushed, result of a trial. */
 export const messageType = {
   start: 1,
   packet: 2,
@@ -10,8 +10,8 @@ export const messageType = {
   track: 4,
   decodeError: 5,
   flushed: 6,
-  probe: 7,
-  probed: 8,
+  trial: 7,
+  trialResult: 8,
 } as const;
 
 const lengthSize = 4;

@@ -1,6 +1,8 @@
 /** What host and process of the libav backend agree on, besides the framing. */
 
 import { audioTrackFromConfig, type Track, videoTrackFromConfig } from "@ami-streams/media";
+import type { VideoCodec } from "../../ladder/rung.ts";
+import type { HardwareEncoder } from "../hardware.ts";
 import type { EncoderJob, JobOutput } from "../job.ts";
 
 /** File descriptor of the pipe, in the process. Standard output is left to whatever a library prints. */
@@ -18,6 +20,12 @@ export interface WireTrack {
   /** As `Track.config`, base64. */
   readonly config: string;
   readonly timescale: number;
+}
+
+/** An encoder to be tried. */
+export interface WireTrial {
+  readonly codec: VideoCodec;
+  readonly hardware: HardwareEncoder;
 }
 
 export function toWire(job: EncoderJob): WireJob {
