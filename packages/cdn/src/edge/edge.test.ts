@@ -312,3 +312,45 @@ test.each([
 ])("options that make no sense are refused: %j", (options) => {
   expect(() => createEdge(options)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
 });
+
+test("a body is passed on as it comes, with its length or in chunks", async () => {
+  const origin = await upstream(async (request, response) => {
+    let size = 0;
+    for await (const chunk of request) size += chunk.length;
+    const { "content-length": length, "transfer-encoding": coding } = request.headers;
+    response.end(`${request.method} ${size} ${length ?? coding} ${request.headers["x-forwarded-for"]}`);
+  });
+  const { url } = await serveEdge({ upstreams: [origin] });
+  const known = await fetch(`${url}/a`, { method: "POST", body: "hello" });
+  expect(await known.text()).toBe("POST 5 5 127.0.0.1");
+  const chunks = ReadableStream.from([Buffer.from("hello "), Buffer.from("world")]);
+  const streamed = await fetch(`${url}/a`, { method: "PUT", body: chunks, duplex: "half" });
+  expect(await streamed.text()).toBe("PUT 11 chunked 127.0.0.1");
+});
+
+test("edges in a row relay a growing object chunk by chunk", async () => {
+  const [asked, ask] = gate<ReadableStreamDefaultController<Uint8Array>>();
+  const shield = await serveEdge({
+    name: "shield",
+    upstreams: [
+      () =>
+        new Response(new ReadableStream<Uint8Array>({ start: (controller) => ask(controller) }), {
+          headers: { "cache-control": "public, max-age=31536000, immutable" },
+        }),
+    ],
+  });
+  const outer = await serveEdge({ name: "outer", upstreams: [shield.url] });
+  const [first, second] = await Promise.all([fetch(`${outer.url}/part`), fetch(`${outer.url}/part`)]);
+  const source = await asked;
+  const readers = [first.body!.getReader(), second.body!.getReader()];
+  for (const text of ["one", "two", "three"]) {
+    source.enqueue(Buffer.from(text));
+    for (const reader of readers) expect(Buffer.from((await reader.read()).value!).toString()).toBe(text);
+  }
+  source.close();
+  for (const reader of readers) expect((await reader.read()).done).toBe(true);
+  expect(first.headers.get("cache-status")).toMatch(/^shield; fwd=uri-miss; stored; ttl=\d+, outer; fwd=uri-miss; /);
+  const hit = await fetch(`${outer.url}/part`);
+  expect(hit.headers.get("cache-status")).toMatch(/, outer; hit; ttl=\d+$/);
+  expect(await hit.text()).toBe("onetwothree");
+});

@@ -13,7 +13,7 @@ import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { formatHttpDate } from "../http/conditional.ts";
-import { contentLengthOf } from "../http/fields.ts";
+import { contentLengthOf, fieldOf } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
 import { type AdapterOptions, letGo } from "./http1.ts";
@@ -186,7 +186,7 @@ export class FastHttp1Connection {
     const bodyless = body === null || method === "HEAD" || isBodyless(raw.status);
     const isWhole = bodyless || body instanceof Uint8Array;
     const length = contentLengthOf(raw.headers);
-    const close = this.#tracked.closing || raw.headers.includes("close");
+    const close = this.#tracked.closing || fieldOf(raw.headers, "connection") === "close";
     const head = this.#head(raw, close, !isWhole && length === undefined);
     if (head === undefined) {
       letGo(body);
