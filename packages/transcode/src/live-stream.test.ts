@@ -1,9 +1,9 @@
 import { createPacketBroadcast } from "@ami-streams/media";
 import { describe, expect, test } from "vitest";
 import { createLiveStream } from "./live-stream.ts";
-import { isPending } from "./packager/live-scene.ts";
-import { MadeFeed } from "./packager/made-feed.ts";
-import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./packager/made-packets.ts";
+import { isPending } from "./packager/testing/live-scene.ts";
+import { MadeFeed } from "./packager/testing/made-feed.ts";
+import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./packager/testing/made-packets.ts";
 
 const request = (path: string) => new Request(`http://stream${path}`);
 const video = madeVideoTrack();

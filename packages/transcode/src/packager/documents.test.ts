@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { audio48, isPending, LiveScene, NOON, type SceneTrack, video25 } from "./live-scene.ts";
-import { MadeFeed } from "./made-feed.ts";
-import { madeAudioTrack, madePackets, madeVideoTrack } from "./made-packets.ts";
+import { audio48, isPending, LiveScene, NOON, type SceneTrack, video25 } from "./testing/live-scene.ts";
+import { MadeFeed } from "./testing/made-feed.ts";
+import { madeAudioTrack, madePackets, madeVideoTrack } from "./testing/made-packets.ts";
 
 /** Long parts keep the documents of these tests short. */
 const short = { partDuration: 0.6, window: 4 };

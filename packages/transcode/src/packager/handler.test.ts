@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { audio48, isPending, LiveScene, video25 } from "./live-scene.ts";
+import { audio48, isPending, LiveScene, video25 } from "./testing/live-scene.ts";
 
 async function live(seconds = 6.6): Promise<LiveScene> {
   const scene = new LiveScene();

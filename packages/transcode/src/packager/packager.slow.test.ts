@@ -1,11 +1,11 @@
 import type { Packet } from "@ami-streams/media";
 import { footage, peer } from "@ami-streams/testing";
 import { describe, expect, test } from "vitest";
-import { type EncodedClip, encodeClip } from "./encoded-packets.ts";
-import { mp4boxSamples, parsedDurations, parsedSegments, probe, serve } from "./foreign-judges.ts";
-import { sourceOf } from "./live-scene.ts";
 import { createPackager, type Packager } from "./packager.ts";
-import { PlaylistJudge } from "./playlist-judge.ts";
+import { type EncodedClip, encodeClip } from "./testing/encoded-packets.ts";
+import { mp4boxSamples, parsedDurations, parsedSegments, probe, serve } from "./testing/foreign-judges.ts";
+import { sourceOf } from "./testing/live-scene.ts";
+import { PlaylistJudge } from "./testing/playlist-judge.ts";
 
 const noFfmpeg = peer("ffmpeg") === null || peer("ffprobe") === null;
 const testCard = (rate: string, seconds: number) => [

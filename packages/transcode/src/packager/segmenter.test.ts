@@ -1,11 +1,11 @@
 import type { Packet, Track } from "@ami-streams/media";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./made-packets.ts";
-import { packetsOf, type ReplayedSegment, replay } from "./replay.ts";
 import { Segmenter } from "./segmenter.ts";
 import type { SegmenterEvent } from "./segmenter-event.ts";
 import type { SegmenterOptions } from "./segmenter-options.ts";
+import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./testing/made-packets.ts";
+import { packetsOf, type ReplayedSegment, replay } from "./testing/replay.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -500,46 +500,60 @@ describe("for any source", () => {
     );
   });
 
-  test("whatever order and times packets come in, numbers rise one by one in every rendition and nothing is lost without a count", () => {
+  test("whatever comes, in whatever order, numbers rise one by one, boundaries are shared and nothing is lost without a count", () => {
     const packet = fc.record({
       id: fc.constantFrom("v", "w", "a"),
-      step: fc.integer({ min: -90_000, max: 400_000 }),
-      keyframe: fc.boolean(),
+      step: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(9000) },
+        { weight: 1, arbitrary: fc.integer({ min: -90_000, max: 400_000 }) },
+      ),
+      keyframe: fc.integer({ min: 0, max: 9 }).map((dice) => dice < 2),
+      event: fc.integer({ min: 0, max: 150 }).map((dice) => (dice === 0 ? "renew" : dice === 1 ? "finish" : undefined)),
     });
     fc.assert(
-      fc.property(fc.array(packet, { maxLength: 300 }), (list) => {
-        const tracks: Record<string, Track> = {
-          v: madeVideoTrack(),
-          w: madeVideoTrack({ id: 3 }),
-          a: madeAudioTrack(),
-        };
-        const clock: Record<string, number> = { v: 100_000, w: 100_000, a: 100_000 };
+      fc.property(fc.array(fc.array(packet, { maxLength: 400, size: "max" }), { minLength: 1, maxLength: 3 }), (sessions) => {
         const segmenter = new Segmenter({ maxLag: 3 });
-        segmenter.start(Object.entries(tracks).map(([id, track]) => ({ id, track })));
-        const events = list.flatMap(({ id, step, keyframe }) => {
-          const dts = Math.max(0, clock[id]! + step);
-          clock[id] = dts;
-          const made = {
-            track: tracks[id]!,
-            dts,
-            pts: dts,
-            duration: 3600,
-            keyframe: keyframe || id === "a",
-            data: new Uint8Array(4),
+        const events: SegmenterEvent[] = [];
+        for (const list of sessions) {
+          const tracks: Record<string, Track> = {
+            v: madeVideoTrack(),
+            w: madeVideoTrack({ id: 3 }),
+            a: madeAudioTrack({ timescale: 90_000 }),
           };
-          return segmenter.push(id, made, NOW);
-        });
-        events.push(...segmenter.end(NOW));
+          const clock: Record<string, number> = { v: 100_000, w: 100_000, a: 100_000 };
+          segmenter.start(Object.entries(tracks).map(([id, track]) => ({ id, track })));
+          for (const { id, step, keyframe, event } of list) {
+            const dts = Math.max(0, clock[id]! + step);
+            clock[id] = dts;
+            if (event === "renew") tracks[id] = { ...tracks[id]! };
+            if (event === "finish") events.push(...segmenter.finish(id, NOW));
+            const sync = keyframe || id === "a" || event === "renew";
+            const made = { track: tracks[id]!, dts, pts: dts, duration: 9000, keyframe: sync, data: new Uint8Array(4) };
+            events.push(...segmenter.push(id, made, NOW));
+          }
+          events.push(...segmenter.end(NOW));
+        }
         const segments = replay(events);
         let written = 0;
+        const shared = new Map<number, unknown>();
+        const ends = new Set<number | undefined>();
         for (const rendition of segments.values()) {
-          const packets = packetsOf(rendition);
-          written += packets.length;
-          for (const [i, next] of packets.slice(1).entries()) expect(next.dts).toBeGreaterThan(packets[i]!.dts);
+          written += packetsOf(rendition).length;
+          ends.add(rendition.at(-1)?.boundary.number);
+          expect(rendition[0]!.boundary.number).toBe(0);
+          for (const { boundary, closed, parts } of rendition) {
+            expect(closed).toBe(true);
+            expect(shared.get(boundary.number) ?? boundary).toBe(boundary);
+            shared.set(boundary.number, boundary);
+            const packets = parts.flatMap((part) => part.packets);
+            expect(new Set(packets.map((one) => one.track)).size).toBeLessThanOrEqual(1);
+            for (const [i, next] of packets.slice(1).entries()) expect(next.dts).toBeGreaterThan(packets[i]!.dts);
+          }
         }
-        expect(written + segmenter.stats.dropped).toBe(list.length);
+        expect(ends.size).toBeLessThanOrEqual(1);
+        expect(written + segmenter.stats.dropped).toBe(sessions.flat().length);
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 });

@@ -1,8 +1,8 @@
 /** For tests: sources and a clock that move only when told to. */
 
 import type { Packet, ReadOptions, Track } from "@ami-streams/media";
-import type { WallClock } from "./clock.ts";
-import type { PackagerSource } from "./packager.ts";
+import type { WallClock } from "../clock.ts";
+import type { PackagerSource } from "../packager.ts";
 
 /** A source that gives what is pushed, until it ends or the reader leaves. One reader. */
 export class MadeFeed implements PackagerSource {

@@ -1,8 +1,8 @@
 /** For tests: what a segmenter's events amount to. */
 
 import type { Packet } from "@ami-streams/media";
-import type { Boundary } from "./boundary.ts";
-import type { SegmenterEvent } from "./segmenter-event.ts";
+import type { Boundary } from "../boundary.ts";
+import type { SegmenterEvent } from "../segmenter-event.ts";
 
 export interface ReplayedPart {
   readonly packets: Packet[];

@@ -1,9 +1,9 @@
 /** For tests: a packager at a made clock, fed in real time of that clock. */
 
 import type { Packet, Track } from "@ami-streams/media";
+import { createPackager, type Packager, type PackagerOptions, type PackagerSource } from "../packager.ts";
 import { MadeClock, MadeFeed } from "./made-feed.ts";
 import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./made-packets.ts";
-import { createPackager, type Packager, type PackagerOptions, type PackagerSource } from "./packager.ts";
 import { PlaylistJudge } from "./playlist-judge.ts";
 
 export const NOON = Date.UTC(2026, 0, 1, 12);
