@@ -5,8 +5,9 @@ import type { Backend } from "./job.ts";
 const h264 = new Set(["h264"] as const);
 
 function machineWith(...working: HardwareEncoder[]) {
-  const probe = vi.fn(async (_codec: string, hardware: HardwareEncoder) =>
-    working.includes(hardware) ? null : "no such device",
+  const probe = vi.fn(
+    async (_codec: string, hardware: HardwareEncoder): Promise<string | null> =>
+      working.includes(hardware) ? null : "no such device",
   );
   const backend: Backend = {
     start() {

@@ -55,7 +55,8 @@ export class Supervisor {
   #phase: Phase = "waiting";
   #process: EncoderProcess | undefined;
   #flight: FlightLog;
-  #pumping = false;
+  /** The process whose pipe is full. */
+  #blocked: EncoderProcess | undefined;
   /** No packet will follow those in the queue. */
   #finishing = false;
   #failure: TranscodeError | undefined;
@@ -170,44 +171,43 @@ export class Supervisor {
 
   /** Hands packets over as long as the process takes them. */
   #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    void this.#pumpAll().finally(() => {
-      this.#pumping = false;
-    });
-  }
-
-  async #pumpAll(): Promise<void> {
-    for (;;) {
-      const process = this.#process;
-      if (this.#phase !== "running" || process === undefined) return;
+    const process = this.#process;
+    while (this.#phase === "running" && process !== undefined && this.#blocked !== process) {
       const next = this.#queue.first;
       if (next === undefined) {
         if (this.#finishing) this.#flush(process);
         return;
       }
       if (next.track !== this.#track) {
-        if (!next.keyframe) {
-          // The new configuration has no keyframe yet: nothing can be decoded with it.
-          this.#queue.dropToKeyframe();
-          continue;
-        }
-        this.stats.reconfigurations += 1;
-        this.#options.logger.info(
-          { track: next.track.id, codec: next.track.codec },
-          "source changed: encoder is replaced",
-        );
-        this.#flush(process);
-        return;
+        this.#replace(process, next);
+        continue;
       }
       if (this.#flight.underWay >= maxUnderWay) return;
       this.#queue.shift();
       this.stats.packetsIn += 1;
       this.#flight.wrote(next);
-      const room = process.write(next);
+      if (!process.write(next)) this.#waitFor(process);
       this.#wake();
-      if (!room) await process.drained();
     }
+  }
+
+  #waitFor(process: EncoderProcess): void {
+    this.#blocked = process;
+    void process.drained().then(() => {
+      if (this.#blocked === process) this.#blocked = undefined;
+      this.#pump();
+    });
+  }
+
+  #replace(process: EncoderProcess, next: Packet): void {
+    if (!next.keyframe) {
+      // Nothing can be decoded with the new configuration yet.
+      this.#queue.dropToKeyframe();
+      return;
+    }
+    this.stats.reconfigurations += 1;
+    this.#options.logger.info({ track: next.track.id, codec: next.track.codec }, "source changed: encoder is replaced");
+    this.#flush(process);
   }
 
   #flush(process: EncoderProcess): void {

@@ -64,8 +64,9 @@ function videoRungs(source: VideoTrack, options: LadderOptions): Rung[] {
   for (const row of bitrateRows) {
     if (row.short > maxEncodedHeight) continue;
     const size = fit(source, row);
+    if (sizes.length > 0 && row.short < minHeight) continue;
     const larger = sizes.at(-1);
-    if (larger !== undefined && (area(size) > area(larger) * maxAreaOfNext || row.short < minHeight)) continue;
+    if (larger !== undefined && !isWorthwhile(size, larger)) continue;
     sizes.push(size);
   }
   return thin(sizes, maxRungs).map((size, index) => {
@@ -73,6 +74,11 @@ function videoRungs(source: VideoTrack, options: LadderOptions): Rung[] {
     if (copied && index === 0) return { name, video: "copy", videoTrack: source.id };
     return { name, video: settingsFor(size, frameRate, source, videoCodec), videoTrack: source.id };
   });
+}
+
+/** Clearly smaller, also in the measure that names it. */
+function isWorthwhile(size: Size, larger: Size): boolean {
+  return area(size) <= area(larger) * maxAreaOfNext && shortSide(size) < shortSide(larger);
 }
 
 interface Size {
