@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { createSecureContext, TLSSocket, type TlsOptions } from "node:tls";
 import { IngestError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { LivePublication, type Publication } from "../publication/publication.ts";
@@ -82,7 +82,7 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
   readonly authorize: Authorize | undefined;
   readonly logger: Logger;
   readonly #policy: SecondPublisherPolicy;
-  readonly #secure: boolean;
+  readonly #tls: TlsOptions | undefined;
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
   readonly #halfOpen = new Map<string, number>();
@@ -102,13 +102,9 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
     this.authorize = options.authorize;
     this.logger = options.logger ?? silentLogger;
     this.#policy = options.onSecondPublisher ?? "refuse";
-    this.#secure = options.tls !== undefined;
-    const { handshake } = this.timeouts;
-    this.#server =
-      options.tls === undefined
-        ? createServer({ allowHalfOpen: true }, (socket) => this.#connected(socket))
-        : createTlsServer({ handshakeTimeout: handshake, ...options.tls }, (socket) => this.#connected(socket));
-    this.#server.on("tlsClientError", (error: Error) => this.logger.debug({ err: error }, "TLS handshake failed"));
+    this.#tls =
+      options.tls === undefined ? undefined : { secureContext: createSecureContext(options.tls), ...options.tls };
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#connected(socket));
   }
 
   get port(): number {
@@ -121,7 +117,7 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
     const host = typeof address === "object" && address !== null ? address.address : "";
     const any = host === "" || host === "::" || host === "0.0.0.0";
     const name = any ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-    return `${this.#secure ? "rtmps" : "rtmp"}://${name}:${this.port}`;
+    return `${this.#tls ? "rtmps" : "rtmp"}://${name}:${this.port}`;
   }
 
   get stats(): RtmpServerStats {
@@ -249,7 +245,9 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
       return;
     }
     this.#halfOpen.set(address, halfOpen + 1);
-    this.#connections.add(new ServerConnection(socket, this));
+    // TLS begins within the connection, so that its limits and timeouts hold for handshakes that never end, too.
+    const stream = this.#tls === undefined ? socket : new TLSSocket(socket, { ...this.#tls, isServer: true });
+    this.#connections.add(new ServerConnection(stream, this));
   }
 
   #leaveHalfOpen({ address }: ServerConnection): void {

@@ -21,7 +21,7 @@ export function splitAggregate(message: RtmpMessage): RtmpMessage[] {
     const typeId = payload[offset]!;
     const size = view.getUint32(offset) & 0xffffff;
     // As in FLV, the upper 8 bits of the time come after the lower 24.
-    const time = ((payload[offset + 7]! << 24) | ((view.getUint32(offset + 3) & 0xffffff00) >>> 8)) >>> 0;
+    const time = ((payload[offset + 7]! << 24) | (view.getUint32(offset + 3) & 0xffffff)) >>> 0;
     const start = offset + HEADER_SIZE;
     if (typeId === MessageType.Aggregate) throw new IngestError("INVALID_MEDIA", "an aggregate message holds another");
     if (start + size > payload.length)
