@@ -49,7 +49,7 @@ export async function startHarness(): Promise<Harness> {
     async open(body, size) {
       html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Player</title><link rel="icon" href="data:,"><style>body{margin:0;background:#0b0f14;color:#fff}ami-player{max-width:1100px;margin:0 auto}</style>
-<script type="module" src="/ami-player.js"></script></head><body><main><h1 hidden>Player</h1>${body}</main></body></html>`;
+<script type="module" src="/ami-player.js"></script></head><body><main><h1>Player</h1>${body}</main></body></html>`;
       const page = await session.page(size);
       await page.goto(url);
       await page.waitForFunction(() => customElements.get("ami-player") !== undefined);

@@ -10,6 +10,7 @@ import "media-chrome/dist/media-play-button.js";
 import "media-chrome/dist/media-time-display.js";
 import "media-chrome/dist/media-time-range.js";
 import "media-chrome/dist/media-volume-range.js";
+import "media-chrome/dist/menu/media-chrome-menu-item.js";
 import "media-chrome/dist/menu/media-captions-menu.js";
 import "media-chrome/dist/menu/media-captions-menu-button.js";
 import "media-chrome/dist/menu/media-rendition-menu.js";
@@ -19,6 +20,7 @@ import { controlStyles } from "./styles.ts";
 const markup = `
 <media-captions-menu part="menu" hidden anchor="auto"></media-captions-menu>
 <media-rendition-menu part="menu" hidden anchor="auto"></media-rendition-menu>
+<media-play-button class="big" part="big-play-button" slot="centered-chrome" notooltip tabindex="-1" aria-hidden="true"></media-play-button>
 <div class="bar" part="control-bar">
   <media-time-range part="time-range"></media-time-range>
   <media-control-bar>

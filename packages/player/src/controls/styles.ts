@@ -23,6 +23,8 @@ media-controller {
   --media-range-thumb-height: 12px;
   --media-menu-background: rgb(14 19 27 / 96%);
   --media-menu-border-radius: 10px;
+  --media-menu-item-border-radius: 6px;
+  --media-menu-item-checked-background: rgb(255 255 255 / 8%);
   --media-menu-item-hover-background: rgb(255 255 255 / 12%);
   --media-live-button-icon-color: var(--_muted);
   --media-live-button-indicator-color: var(--_live);
@@ -42,9 +44,18 @@ media-volume-range[mediavolumeunavailable] { display: none; }
 .spacer { flex: 1; }
 .latency { color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; padding: 0 8px 0 2px; white-space: nowrap; }
 media-live-button { font-weight: 700; letter-spacing: .06em; font-size: 12px; padding: 9px 10px; }
-media-live-button:not([mediastreamtype="live"]), media-controller:not([mediastreamtype="live"]) .latency { display: none; }
+media-controller:not([mediastreamtype="live"]) :is(media-live-button, .latency) { display: none; }
+media-controller[mediastreamtype="live"] media-time-display { display: none; }
+media-controller[data-veiled] > * { display: none; }
+media-controller[data-veiled] > video { display: block; }
+media-captions-menu, media-rendition-menu {
+  z-index: 3; margin: 0 8px 6px; padding: 6px; box-sizing: border-box; min-width: 136px; line-height: 1.4;
+  box-shadow: 0 8px 28px rgb(0 0 0 / 45%); border: 1px solid rgb(255 255 255 / 10%);
+}
+.big { --media-control-padding: 20px; --media-button-icon-width: 40px; --media-button-icon-height: 40px; --media-control-height: 40px;
+  border-radius: 50%; background: var(--_surface); backdrop-filter: blur(12px); }
+.big:not([mediapaused]) { display: none; }
 media-time-display { font-variant-numeric: tabular-nums; }
-media-time-display[mediastreamtype="live"] { display: none; }
 media-captions-menu-button:not([mediasubtitleslist]) { display: none; }
 media-rendition-menu-button[mediarenditionunavailable] { display: none; }
 media-pip-button[mediapipunavailable] { display: none; }

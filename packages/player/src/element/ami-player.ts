@@ -414,6 +414,7 @@ export class AmiPlayer extends HTMLElementBase {
   }
 
   #render(): void {
+    this.#tree.controller.toggleAttribute("data-veiled", this.#state === "waiting" || this.#state === "error");
     renderOverlay(this.#tree.overlay, {
       state: this.#state,
       error: this.#error,
