@@ -58,6 +58,36 @@ test("stale-while-revalidate serves at once and asks in the background", async (
   expect(state.asked).toBe(2);
 });
 
+test("a background refresh that turns out too large for the cache ends, with nobody reading it", async () => {
+  const state = { now: 0, asked: 0 };
+  let cancelled = 0;
+  await using edge = createEdge({
+    clock: () => state.now,
+    cache: { maxObjectBytes: 2_000_000 },
+    upstreams: [
+      () => {
+        state.asked += 1;
+        const headers = { "cache-control": "max-age=10, stale-while-revalidate=30" };
+        if (state.asked === 1) return new Response("small", { headers });
+        const endless = new ReadableStream<Uint8Array>({
+          pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
+          cancel: () => {
+            cancelled += 1;
+          },
+        });
+        return new Response(endless, { headers });
+      },
+    ],
+  });
+  const ask = async () => await (await edge.handle(new Request("http://edge/a"))).text();
+  await ask();
+  state.now = 12_000;
+  expect(await ask()).toBe("small");
+  await expect.poll(() => cancelled).toBe(1);
+  expect(edge.stats.fills).toBe(0);
+  expect(edge.stats.bytes).toBeLessThan(10_000);
+});
+
 test("stale-if-error stands in for an upstream that fails", async () => {
   const state = { now: 0, fails: false };
   await using edge = createEdge({

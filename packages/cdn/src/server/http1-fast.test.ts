@@ -5,8 +5,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
+import { rawHandler } from "../handler/raw.ts";
 import { readPlainHead } from "./http1-fast.ts";
 import { connectRaw } from "./raw-client.test-peer.ts";
+import { createServer as createTestServer } from "./server.ts";
 
 test("plain heads are read, anything else is left to node:http", () => {
   expect(readPlainHead("GET /a?b HTTP/1.1\r\nHost: x\r\nAccept:  */* \t\r\nConnection: Keep-Alive\r\n")).toEqual({
@@ -87,4 +89,26 @@ test("what it takes, node:http takes and reads the same way", async () => {
     { numRuns: 1500 },
   );
   expect(taken).toBeGreaterThan(100);
+});
+
+test("an answer without a body says so, and the connection goes on", async () => {
+  const handler = Object.assign(() => new Response(), {
+    [rawHandler]: () => ({ status: 200, headers: ["x-a", "1"], body: null }),
+  });
+  await using server = await createTestServer({ handler, port: 0, host: "127.0.0.1" });
+  using client = await connectRaw(server.port);
+  for (let turn = 1; turn <= 2; turn += 1) {
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await client.until(turn === 1 ? /content-length: 0/ : /content-length: 0[\s\S]+content-length: 0/);
+  }
+});
+
+test("fields that are not HTTP never reach the client", async () => {
+  const handler = Object.assign(() => new Response(), {
+    [rawHandler]: () => ({ status: 200, headers: ["x-a", "1\r\nset-cookie: evil"], body: null }),
+  });
+  await using server = await createTestServer({ handler, port: 0, host: "127.0.0.1" });
+  using client = await connectRaw(server.port);
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect(await client.closed()).toBe("");
 });

@@ -55,6 +55,7 @@ export function readPlainHead(text: string): { method: string; target: string; f
 }
 
 const EMPTY = Buffer.alloc(0);
+const CHUNKED = "transfer-encoding: chunked\r\n";
 
 interface KnownHead {
   readonly status: number;
@@ -187,7 +188,9 @@ export class FastHttp1Connection {
     const isWhole = bodyless || body instanceof Uint8Array;
     const length = contentLengthOf(raw.headers);
     const close = this.#tracked.closing || fieldOf(raw.headers, "connection") === "close";
-    const head = this.#head(raw, close, !isWhole && length === undefined);
+    const isEmpty = body === null && method !== "HEAD" && !isBodyless(raw.status);
+    const framing = length !== undefined ? "" : isEmpty ? "content-length: 0\r\n" : isWhole ? "" : CHUNKED;
+    const head = this.#head(raw, close, framing);
     if (head === undefined) {
       letGo(body);
       this.#socket.destroy();
@@ -233,8 +236,8 @@ export class FastHttp1Connection {
   }
 
   /** The head as bytes; undefined where the handler's fields are not HTTP. */
-  #head({ status, headers }: RawResponse, close: boolean, chunked: boolean): Buffer | undefined {
-    const known = close || chunked ? undefined : heads.get(headers);
+  #head({ status, headers }: RawResponse, close: boolean, framing: string): Buffer | undefined {
+    const known = close || framing !== "" ? undefined : heads.get(headers);
     if (known?.status === status) return known.bytes;
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n`;
     let dated = false;
@@ -251,9 +254,8 @@ export class FastHttp1Connection {
     }
     if (!dated) text += `date: ${formatHttpDate(Date.now())}\r\n`;
     if (close) text += "connection: close\r\n";
-    if (chunked) text += "transfer-encoding: chunked\r\n";
-    const bytes = Buffer.from(`${text}\r\n`, "latin1");
-    if (dated && !close && !chunked) heads.set(headers, { status, bytes });
+    const bytes = Buffer.from(`${text}${framing}\r\n`, "latin1");
+    if (dated && !close && framing === "") heads.set(headers, { status, bytes });
     return bytes;
   }
 

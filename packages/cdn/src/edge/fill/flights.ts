@@ -93,10 +93,10 @@ export class Flights {
     return { flight, leave: flight.fill.join(), collapsed: false };
   }
 
-  /** Fetches a stale response again in the background, unless that is under way. */
+  /** Fetches a stale response again in the background, unless that is under way. Nobody boards: it ends where it cannot be stored. */
   refresh(request: RawRequest, key: string, fullKey: string, stored: StoredResponse): void {
     if (this.#byKey.has(fullKey)) return;
-    this.#start(request, key, fullKey, stored, false).fill.join();
+    this.#start(request, key, fullKey, stored, false);
   }
 
   /** Whether a flight's answer is the one that this request would get: not so when it varies by a field they differ in. */
