@@ -15,7 +15,8 @@ if (name === "ami-streams") {
     }
   })();
 } else {
-  const NodeMediaServer = createRequire(import.meta.url)("node-media-server");
+  const require = createRequire(import.meta.url);
+  const NodeMediaServer = require("node-media-server");
   // It has no consumer but the network, so nobody reads: what is measured is receiving and its GOP cache.
   const config = {
     bind: "127.0.0.1",

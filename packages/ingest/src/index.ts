@@ -7,6 +7,8 @@
 // Errors and logs
 export { IngestError, type IngestErrorCode } from "./errors.ts";
 export type { Logger } from "./logger.ts";
+// Limits by name
+export { VIDEO_TIMESCALE } from "./publication/frame-grid.ts";
 // Publications
 export type {
   Publication,
@@ -15,8 +17,10 @@ export type {
   PublicationStats,
 } from "./publication/publication.ts";
 export type { RepairKind, Repairs } from "./publication/repairs.ts";
+export { DEFAULT_MAX_AMF_DEPTH, DEFAULT_MAX_AMF_VALUES } from "./rtmp/amf0/amf-value.ts";
 // Server
 export type { Authorize, AuthorizeDecision, AuthorizeRequest } from "./rtmp/authorize.ts";
+export { DEFAULT_MAX_CHUNK_STREAMS, DEFAULT_MAX_MESSAGE_SIZE } from "./rtmp/chunk/chunk-reader.ts";
 // Client
 export {
   createRtmpClient,
@@ -43,3 +47,4 @@ export {
   type RtmpServerStats,
   type SecondPublisherPolicy,
 } from "./rtmp/server.ts";
+export { MAX_COMMAND_SIZE } from "./rtmp/session/server-session.ts";

@@ -21,16 +21,16 @@ import { Timeline } from "./timeline.ts";
 import { type Frame, TrackAssembler, trackIdOf } from "./track-assembler.ts";
 
 /** How long the first track waits for the other kind when nothing is known of it. Milliseconds, of the clock or of media. */
-export const DEFAULT_TRACK_WAIT = 1_000;
+const DEFAULT_TRACK_WAIT = 1_000;
 
 /** The same when `onMetaData` announces the other kind. */
-export const ANNOUNCED_TRACK_WAIT = 3_000;
+const ANNOUNCED_TRACK_WAIT = 3_000;
 
 /** The same when `onMetaData` names only one kind. */
-export const UNANNOUNCED_TRACK_WAIT = 300;
+const UNANNOUNCED_TRACK_WAIT = 300;
 
 /** Bytes of frames held until the tracks are known. A publication that passes it starts with the tracks it has. */
-export const MAX_HELD_BYTES = 8 * 1024 * 1024;
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /** Audio held while the first keyframe of the video is awaited. Milliseconds. */
 const MAX_HELD_AUDIO = 2_000;
@@ -39,7 +39,7 @@ const MAX_HELD_AUDIO = 2_000;
 const MAX_LEADING_PACKETS = 64;
 
 /** Tracks of one publication: multitrack messages could name 512. */
-export const MAX_TRACKS = 16;
+const MAX_TRACKS = 16;
 
 /** Takes what an assembler makes. */
 export interface AssemblerSink {

@@ -4,7 +4,7 @@
 export const AUDIO_DRIFT_TOLERANCE = 10;
 
 /** Milliseconds by which the count may be off for {@link RESYNC_PACKETS} packets in a row: jitter is shorter, a loss is not. */
-export const AUDIO_SYNC_TOLERANCE = 40;
+const AUDIO_SYNC_TOLERANCE = 40;
 
 /** Milliseconds by which the count is never off. */
 export const AUDIO_MAX_ERROR = 200;

@@ -7,7 +7,7 @@ export const VIDEO_TIMESCALE = 120_000;
 export const TICKS_PER_MS = VIDEO_TIMESCALE / 1000;
 
 /** How far a timestamp may lie from its instant: half a millisecond of rounding, and as much of jitter. Ticks. */
-export const GRID_TOLERANCE = TICKS_PER_MS;
+const GRID_TOLERANCE = 1 * TICKS_PER_MS;
 
 /** A larger error than this is no drift: the grid does not fit. Ticks. */
 const MAX_SLIP = 5 * TICKS_PER_MS;

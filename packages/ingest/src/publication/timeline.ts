@@ -3,10 +3,10 @@
 import { createTimestampUnwrapper } from "@ami-streams/media";
 
 /** A step forward beyond this, and beyond the wall-clock time that has passed, is a jump. Milliseconds. */
-export const MAX_FORWARD_STEP = 10_000;
+const MAX_FORWARD_STEP = 10_000;
 
 /** A step backward beyond this is a jump; up to it, a disorder that the track's clock repairs. Milliseconds. */
-export const MAX_BACKWARD_STEP = 300;
+const MAX_BACKWARD_STEP = 300;
 
 /** After a jump, time goes on behind the track that is furthest ahead, if that is no further than this. Milliseconds. */
 const MAX_TRACK_SPREAD = 1_000;

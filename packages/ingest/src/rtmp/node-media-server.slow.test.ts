@@ -5,12 +5,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Packet } from "@ami-streams/media";
 import { expect, test, vi } from "vitest";
 import { createRtmpClient } from "../index.ts";
 import { liveSource, madePackets } from "../testing/made-source.ts";
 import { runProgram } from "../testing/program.ts";
+
+const require = createRequire(import.meta.url);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -25,7 +27,7 @@ test("publishes to node-media-server and plays from it, picture by picture", asy
   const folder = await mkdtemp(join(tmpdir(), "ingest-"));
   try {
     const port = await freePort();
-    const main = createRequire(import.meta.url).resolve("node-media-server");
+    const main = require.resolve("node-media-server");
     const script = join(folder, "server.cjs");
     const config = {
       bind: "127.0.0.1",
@@ -70,7 +72,6 @@ test("publishes to node-media-server and plays from it, picture by picture", asy
     }
     source.end();
     await published;
-    expect(dirname(main)).toContain("node-media-server");
   } finally {
     await vi.waitFor(() => rm(folder, { recursive: true }));
   }

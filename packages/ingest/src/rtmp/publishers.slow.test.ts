@@ -1,9 +1,8 @@
 /** Real encoders publish to the server: every packet's time and duration is checked. */
 
 import type { Packet } from "@ami-streams/media";
-import { peer } from "@ami-streams/testing";
+import { libavPublisher, peer } from "@ami-streams/testing";
 import { describe, expect, test } from "vitest";
-import { libavPublisher } from "../../../../testing/src/libav-publisher.ts";
 import { createRtmpServer, type Publication, type PublicationEnd } from "../index.ts";
 import { runProgram } from "../testing/program.ts";
 

@@ -16,7 +16,7 @@ export interface RtmpUrl {
 }
 
 /** The port of `rtmps://`. */
-export const DEFAULT_RTMPS_PORT = 443;
+const DEFAULT_RTMPS_PORT = 443;
 
 /**
  * Takes an address apart.

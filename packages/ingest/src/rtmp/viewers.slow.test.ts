@@ -4,9 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Packet, PacketSource } from "@ami-streams/media";
-import { peer } from "@ami-streams/testing";
+import { libavPublisher, peer } from "@ami-streams/testing";
 import { describe, expect, test } from "vitest";
-import { libavPublisher } from "../../../../testing/src/libav-publisher.ts";
 import { createRtmpClient, createRtmpServer, type Publication } from "../index.ts";
 import { runProgram } from "../testing/program.ts";
 

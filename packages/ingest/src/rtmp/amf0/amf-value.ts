@@ -19,7 +19,7 @@ export interface AmfObject {
 }
 
 /** An associative array. */
-export type AmfEcmaArray = ReadonlyMap<string, AmfValue>;
+type AmfEcmaArray = ReadonlyMap<string, AmfValue>;
 
 /** Nesting that a decoder follows. Real peers use three levels. */
 export const DEFAULT_MAX_AMF_DEPTH = 16;
@@ -36,7 +36,7 @@ export interface AmfLimits {
 }
 
 /** True for a plain AMF object. */
-export function isAmfObject(value: AmfValue): value is AmfObject {
+function isAmfObject(value: AmfValue): value is AmfObject {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -4,7 +4,7 @@ import { IngestError } from "../../errors.ts";
 import { MessageType, type RtmpMessage } from "../message/message.ts";
 
 /** What chunk streams use until a Set Chunk Size (RTMP 1.0 §5.4.1). */
-export const INITIAL_CHUNK_SIZE = 128;
+const INITIAL_CHUNK_SIZE = 128;
 
 /** Largest message taken: a keyframe of a very fat 4K stream fits. Bytes. */
 export const DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024;

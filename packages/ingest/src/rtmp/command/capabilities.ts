@@ -3,10 +3,10 @@
 import { type AmfObject, type AmfValue, amfMember } from "../amf0/amf-value.ts";
 
 /** Bits of `capsEx`. */
-export const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, TimestampNanoOffset: 8 } as const;
+const CapsEx = { Reconnect: 1, Multitrack: 2, ModEx: 4, TimestampNanoOffset: 8 } as const;
 
 /** Bits of a `fourCcInfoMap` value. */
-export const FourCcInfo = { CanDecode: 1, CanEncode: 2, CanForward: 4 } as const;
+const FourCcInfo = { CanDecode: 1, CanEncode: 2, CanForward: 4 } as const;
 
 const VIDEO = ["avc1", "hvc1", "av01"] as const;
 const AUDIO = ["mp4a", "Opus", ".mp3"] as const;

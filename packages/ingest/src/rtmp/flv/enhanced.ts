@@ -22,7 +22,7 @@ export const PacketType = {
 } as const;
 
 /** How the tracks of one message are laid out. */
-export const MultitrackType = { OneTrack: 0, ManyTracks: 1, ManyTracksManyCodecs: 2 } as const;
+const MultitrackType = { OneTrack: 0, ManyTracks: 1, ManyTracksManyCodecs: 2 } as const;
 
 const MOD_EX_TIMESTAMP_OFFSET_NANO = 0;
 

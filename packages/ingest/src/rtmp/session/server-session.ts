@@ -25,7 +25,7 @@ import { DEFAULT_WINDOW_ACK_SIZE, unknownStream, Wire } from "./wire.ts";
 export const MAX_COMMAND_SIZE = 64 * 1024;
 
 /** Message streams that one connection may hold at a time. */
-export const MAX_MESSAGE_STREAMS = 8;
+const MAX_MESSAGE_STREAMS = 8;
 
 /** What a connection asks of its server, in order. */
 export type ServerEvent =

@@ -21,7 +21,7 @@ import { MessageType, type RtmpMessage } from "../message/message.ts";
 export const DEFAULT_WINDOW_ACK_SIZE = 2_500_000;
 
 /** Chunk stream ids we send on. 2 is reserved for protocol control (RTMP 1.0 §5.3.1.1). */
-export const ChunkStreamId = { Control: 2, Command: 3, Audio: 4, Data: 5, Video: 6 } as const;
+const ChunkStreamId = { Control: 2, Command: 3, Audio: 4, Data: 5, Video: 6 } as const;
 
 /** Both directions of a connection after TCP: bytes in, messages out, and the reverse. */
 export class Wire {
