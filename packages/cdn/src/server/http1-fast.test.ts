@@ -112,3 +112,16 @@ test("fields that are not HTTP never reach the client", async () => {
   client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   expect(await client.closed()).toBe("");
 });
+
+test("a raw handler that answers at once keeps the connection, on either path", async () => {
+  const handler = Object.assign(() => new Response(), {
+    [rawHandler]: () => ({ status: 200, headers: ["content-length", "2"], body: Buffer.from("ok") }),
+  });
+  await using server = await createTestServer({ handler, port: 0, host: "127.0.0.1" });
+  using client = await connectRaw(server.port);
+  for (const field of ["", "TE: trailers\r\n", "TE: trailers\r\n"]) {
+    client.write(`GET / HTTP/1.1\r\nHost: a\r\n${field}\r\n`);
+  }
+  const all = await client.until(/(?:ok[\s\S]*){3}/);
+  expect(all.toLowerCase()).not.toContain("connection: close");
+});

@@ -65,6 +65,21 @@ describe.each([
     expect(rest).toContain("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
   });
 
+  test("one connection carries request after request, answered at once or not", async () => {
+    let turn = 0;
+    const server = await serve((request) => {
+      turn += 1;
+      const answer = bytesResponse(Buffer.from(`turn ${turn} ${request.headers.get("te") ?? ""}`));
+      return turn % 2 === 0 ? Promise.resolve(answer) : answer;
+    });
+    const client = await dial(server);
+    for (let expected = 1; expected <= 4; expected += 1) {
+      client.write("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n");
+      await client.until(new RegExp(`turn ${expected}`));
+    }
+    expect((await client.until(/turn 4/)).toLowerCase()).not.toContain("connection: close");
+  });
+
   test("requests that were sent ahead are answered in their order", async () => {
     const server = await serve((request) => new Response(new URL(request.url).pathname));
     const client = await dial(server);

@@ -117,7 +117,9 @@ export class Http1Adapter {
       return;
     }
     // What is left of a request body would have to be read before the next request: rather start afresh.
-    const unread = !message.complete && message.headers["content-length"] !== "0";
+    // (A message without one is not complete yet, either, when its answer is there at once.)
+    const { "content-length": length = "0", "transfer-encoding": coding } = message.headers;
+    const unread = !message.complete && (length !== "0" || coding !== undefined);
     if (connection.closing || unread) response.shouldKeepAlive = false;
     try {
       response.writeHead(raw.status, raw.headers as string[]);
