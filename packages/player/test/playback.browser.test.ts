@@ -38,12 +38,13 @@ describe.skipIf(peer("chromium") === null)("<ami-player> in Chromium", () => {
     expect(edge.requests.some((path) => path.includes("_HLS_part"))).toBe(true);
   });
 
-  test("plays low-latency DASH at the latency that its service description asks for", async () => {
+  test("plays low-latency DASH at the latency that its service description asks for, and rises too", async () => {
     const stream = new LiveStream();
     stream.publish(8);
     await using edge = await startEdge(stream);
     const page = await harness.open(`<ami-player autoplay muted src="${edge.dash}"></ami-player>`);
-    await waitForProgress(page, 4);
+    await page.waitForFunction(() => document.querySelector("ami-player")!.stats!.height === 360);
+    await waitForProgress(page, 2);
     const stats = await statsOf(page);
     expect(stats.engine).toBe("dash");
     expect(stats.targetLatency).toBe(1);

@@ -17,10 +17,11 @@ import "media-chrome/dist/menu/media-rendition-menu.js";
 import "media-chrome/dist/menu/media-rendition-menu-button.js";
 import { controlStyles } from "./styles.ts";
 
+// The empty header takes the place of a back button, which a menu without a parent has no use for (and ARIA no place for).
 const markup = `
-<media-captions-menu part="menu" hidden anchor="auto"></media-captions-menu>
-<media-rendition-menu part="menu" hidden anchor="auto"></media-rendition-menu>
-<media-play-button class="big" part="big-play-button" slot="centered-chrome" notooltip tabindex="-1" aria-hidden="true"></media-play-button>
+<media-captions-menu part="menu" hidden anchor="auto"><span slot="header" hidden></span></media-captions-menu>
+<media-rendition-menu part="menu" hidden anchor="auto"><span slot="header" hidden></span></media-rendition-menu>
+<media-play-button class="big" part="big-play-button" slot="centered-chrome" notooltip></media-play-button>
 <div class="bar" part="control-bar">
   <media-time-range part="time-range"></media-time-range>
   <media-control-bar>

@@ -23,7 +23,7 @@ media-controller {
   --media-range-thumb-height: 12px;
   --media-menu-background: rgb(14 19 27 / 96%);
   --media-menu-border-radius: 10px;
-  --media-menu-item-border-radius: 6px;
+  --media-menu-item-checked-indicator-display: inline-block;
   --media-menu-item-checked-background: rgb(255 255 255 / 8%);
   --media-menu-item-hover-background: rgb(255 255 255 / 12%);
   --media-live-button-icon-color: var(--_muted);

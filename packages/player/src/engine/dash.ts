@@ -9,7 +9,12 @@ import {
   type Representation,
 } from "dashjs";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
+import { createLevelClimber } from "./level-climber.ts";
 
+/** Nearer to the live edge than this many seconds, throughput says nothing. */
+const LOW_LATENCY = 4;
+/** Milliseconds between two choices of a level there. */
+const CLIMB_INTERVAL = 500;
 /** Name of dash.js's own (Constants.LOW_LATENCY_DOWNLOAD_TIME_CALCULATION_MODE.MOOF_PARSING). */
 const LOW_LATENCY_THROUGHPUT = "lowLatencyDownloadTimeCalculationModeMoofParsing";
 /** Seconds kept behind the play position. */
@@ -27,6 +32,8 @@ class DashEngine implements Engine {
   #video: HTMLVideoElement | null = null;
   #levels: readonly Level[] = [];
   #pinned = -1;
+  readonly #climber = createLevelClimber();
+  #climbing: ReturnType<typeof setInterval> | undefined;
   #failed = false;
   #ready = false;
 
@@ -67,7 +74,8 @@ class DashEngine implements Engine {
 
   set level(index: number) {
     this.#pinned = index;
-    this.#player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: index < 0 } } } });
+    const automatic = index < 0 && this.#climbing === undefined;
+    this.#player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: automatic } } } });
     if (index >= 0) this.#player.setRepresentationForTypeByIndex("video", index);
   }
 
@@ -107,11 +115,31 @@ class DashEngine implements Engine {
   }
 
   destroy(): void {
+    clearInterval(this.#climbing);
     this.#failed = true;
     this.#ready = false;
     this.#player.destroy();
     this.#video?.removeAttribute("src");
     this.#video = null;
+  }
+
+  #startClimbing(): void {
+    const { targetLatency } = this.stats;
+    if (this.#climbing !== undefined || !this.#options.lowLatency || targetLatency === null) return;
+    if (targetLatency > LOW_LATENCY || this.#levels.length < 2) return;
+    this.#climbing = setInterval(() => this.#climb(), CLIMB_INTERVAL);
+    this.#player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: false } } } });
+  }
+
+  #climb(): void {
+    const { latency, targetLatency } = this.stats;
+    const level = this.currentLevel;
+    const playing = this.#video !== null && !this.#video.paused && !this.#video.seeking;
+    if (!playing || this.#pinned >= 0 || level < 0 || latency === null || targetLatency === null) return;
+    const bufferAhead = this.#player.getBufferLength("video");
+    const levels = this.#levels.length;
+    const next = this.#climber.choose({ now: performance.now(), level, levels, bufferAhead, latency, targetLatency });
+    if (next !== level) this.#player.setRepresentationForTypeByIndex("video", next);
   }
 
   #lookBack(distance: number): void {
@@ -126,6 +154,7 @@ class DashEngine implements Engine {
       this.#ready = true;
       this.#levels = this.#representations().map(describe);
       host.onLevels(this.#levels);
+      this.#startClimbing();
     });
     player.on("qualityChangeRendered", (event) => {
       if (event.mediaType === "video") host.onLevelChange(this.currentLevel);
