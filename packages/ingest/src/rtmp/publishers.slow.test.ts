@@ -104,6 +104,7 @@ describe.skipIf(peer("ffmpeg") === null)("ffmpeg publishes", () => {
     const recording = await record(ffmpeg, (url) => [
       "-v",
       "error",
+      "-re",
       ...tone(48_000, 4),
       "-c:a",
       "aac",
