@@ -17,7 +17,16 @@ const places: Record<string, readonly string[]> = {
 };
 
 /** A program the tests know how to use. `gst-launch-1.0` stands for GStreamer, `rtmpdump` for librtmp. */
-export type PeerName = "chromium" | "ffmpeg" | "ffprobe" | "gst-launch-1.0" | "nginx" | "openssl" | "rtmpdump" | "wrk";
+export type PeerName =
+  | "chromium"
+  | "curl"
+  | "ffmpeg"
+  | "ffprobe"
+  | "gst-launch-1.0"
+  | "nginx"
+  | "openssl"
+  | "rtmpdump"
+  | "wrk";
 
 /**
  * Path of a peer program, or null where the machine has none.
