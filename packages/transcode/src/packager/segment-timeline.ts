@@ -85,7 +85,7 @@ export class SegmentTimeline {
   }
 
   /** Ends a segment and starts the next. */
-  cut(time: number, keyframe: boolean, packet: Packet, now: number): void {
+  cut(time: number, keyframe: boolean, packet: Packet, now: number): Boundary {
     const last = this.#boundaries.at(-1)!;
     this.#targetDuration ??= targetFor(time - last.time, this.#segmentDuration);
     const wall = packet.receivedAt ?? now;
@@ -96,7 +96,7 @@ export class SegmentTimeline {
     }
     this.#lastCutWall = wall;
     this.#lateness = Number.POSITIVE_INFINITY;
-    this.#append(time, keyframe);
+    return this.#append(time, keyframe);
   }
 
   /** Ends a session. What comes next is a discontinuity. */
@@ -125,18 +125,20 @@ export class SegmentTimeline {
     return this.#lateness > limit || (this.#lateness < -limit && wallElapsed > mediaElapsed * 500);
   }
 
-  #append(time: number, keyframe: boolean): void {
+  #append(time: number, keyframe: boolean): Boundary {
     const discontinuity = this.#discontinuityDue && this.#nextNumber > 0;
     this.#discontinuityDue = false;
     if (discontinuity) this.#discontinuitySequence++;
-    this.#boundaries.push({
+    const boundary: Boundary = {
       number: this.#nextNumber++,
       time,
       discontinuity,
       discontinuitySequence: this.#discontinuitySequence,
       programDateTime: this.#wallClock(time),
       keyframe,
-    });
+    };
+    this.#boundaries.push(boundary);
+    return boundary;
   }
 
   #wallClock(time: number): number {

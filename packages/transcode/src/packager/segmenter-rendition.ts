@@ -10,6 +10,9 @@ export interface SegmenterInput {
   readonly track: Track;
 }
 
+/** Seconds. A picture may stand still this long; where a packet claims to last longer, its source has left something out. */
+const LONGEST_PACKET = 1;
+
 /** Mutable state of one rendition within a publisher session. Times are seconds of its line: decoding time moved so that keyframes sit at their presentation time. */
 export class SegmenterRendition {
   readonly id: string;
@@ -47,6 +50,7 @@ export class SegmenterRendition {
   /** Ticks added to repair a jump of the timestamps. */
   #adjustment = 0;
   #expectedDts = -1;
+  #usualDuration: number | undefined;
   #lastDts = -1;
 
   constructor(input: SegmenterInput, cutter: TrackCutter, cursor: number) {
@@ -131,12 +135,18 @@ export class SegmenterRendition {
       pts = dts;
       repaired = true;
     }
+    let { duration } = packet;
+    if (duration > LONGEST_PACKET * timescale) {
+      duration = this.#usualDuration ?? LONGEST_PACKET * timescale;
+      repaired = true;
+    } else this.#usualDuration = duration;
     this.#lastDts = dts;
-    this.#expectedDts = dts + packet.duration;
-    const queued = dts === packet.dts && pts === packet.pts ? packet : { ...packet, dts, pts };
+    this.#expectedDts = dts + duration;
+    const same = dts === packet.dts && pts === packet.pts && duration === packet.duration;
+    const queued = same ? packet : { ...packet, dts, pts, duration };
     this.#pending.push(queued);
     this.pendingBytes += packet.data.length;
-    this.pushedEnd = (dts + packet.duration + this.#shift) / timescale;
+    this.pushedEnd = (dts + duration + this.#shift) / timescale;
     return repaired;
   }
 }

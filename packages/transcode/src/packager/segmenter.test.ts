@@ -296,6 +296,49 @@ describe("renditions", () => {
   });
 });
 
+describe("something left out", () => {
+  const without = (packets: readonly Packet[], from: number, to: number): Packet[] => {
+    const time = (packet: Packet) => packet.dts / packet.track.timescale;
+    const kept = packets.filter((packet) => time(packet) < from || time(packet) >= to);
+    return kept.map((packet, i) => ({
+      ...packet,
+      duration: (kept[i + 1]?.dts ?? packet.dts + packet.duration) - packet.dts,
+    }));
+  };
+
+  test("of an encoded rendition is a missed segment, not one that lasts too long", () => {
+    const segmenter = new Segmenter();
+    const encoded = without(videoAt(25, 12, { track: madeVideoTrack({ id: 3 }) }), 4.5, 8);
+    const segments = run(segmenter, [
+      { id: "copy", packets: videoAt(25, 12) },
+      { id: "480p", packets: encoded, delay: 0.8 },
+    ]).get("480p")!;
+    expect(segments.map((segment) => segment.duration)).toEqual([2, 2, 2, 2, 2, 2]);
+    expect(segments.map((segment) => segment.missed)).toEqual([false, false, false, true, false, false]);
+  });
+
+  test("of half a second is a picture that stands still, up to the boundary at most", () => {
+    const encoded = without(videoAt(25, 8, { track: madeVideoTrack({ id: 3 }) }), 3.6, 4.28);
+    const segments = run(new Segmenter(), [
+      { id: "copy", packets: videoAt(25, 8) },
+      { id: "480p", packets: encoded, delay: 1.5 },
+    ]).get("480p")!;
+    const still = packetsOf(segments).find((packet) => packet.dts === 3.56 * 90_000)!;
+    expect(still.duration).toBe(0.44 * 90_000);
+  });
+
+  test("of the reference leaves the audio with segments of the usual length", () => {
+    const segmenter = new Segmenter();
+    const segments = run(segmenter, [
+      { id: "v", packets: without(videoAt(25, 16), 4.5, 9.6) },
+      { id: "a", packets: audioFor(16) },
+    ]);
+    for (const segment of segments.get("a")!) expect(Math.round(segment.duration)).toBeLessThanOrEqual(2);
+    expect(segments.get("a")!.some((segment) => segment.missed)).toBe(false);
+    expect(numbers(segments.get("v"))).toEqual(numbers(segments.get("a")));
+  });
+});
+
 describe("a publisher who comes back", () => {
   test("raises numbers, and everything is discontinuous at one boundary", () => {
     const segmenter = new Segmenter();
@@ -511,48 +554,58 @@ describe("for any source", () => {
       event: fc.integer({ min: 0, max: 150 }).map((dice) => (dice === 0 ? "renew" : dice === 1 ? "finish" : undefined)),
     });
     fc.assert(
-      fc.property(fc.array(fc.array(packet, { maxLength: 400, size: "max" }), { minLength: 1, maxLength: 3 }), (sessions) => {
-        const segmenter = new Segmenter({ maxLag: 3 });
-        const events: SegmenterEvent[] = [];
-        for (const list of sessions) {
-          const tracks: Record<string, Track> = {
-            v: madeVideoTrack(),
-            w: madeVideoTrack({ id: 3 }),
-            a: madeAudioTrack({ timescale: 90_000 }),
-          };
-          const clock: Record<string, number> = { v: 100_000, w: 100_000, a: 100_000 };
-          segmenter.start(Object.entries(tracks).map(([id, track]) => ({ id, track })));
-          for (const { id, step, keyframe, event } of list) {
-            const dts = Math.max(0, clock[id]! + step);
-            clock[id] = dts;
-            if (event === "renew") tracks[id] = { ...tracks[id]! };
-            if (event === "finish") events.push(...segmenter.finish(id, NOW));
-            const sync = keyframe || id === "a" || event === "renew";
-            const made = { track: tracks[id]!, dts, pts: dts, duration: 9000, keyframe: sync, data: new Uint8Array(4) };
-            events.push(...segmenter.push(id, made, NOW));
+      fc.property(
+        fc.array(fc.array(packet, { maxLength: 400, size: "max" }), { minLength: 1, maxLength: 3 }),
+        (sessions) => {
+          const segmenter = new Segmenter({ maxLag: 3 });
+          const events: SegmenterEvent[] = [];
+          for (const list of sessions) {
+            const tracks: Record<string, Track> = {
+              v: madeVideoTrack(),
+              w: madeVideoTrack({ id: 3 }),
+              a: madeAudioTrack({ timescale: 90_000 }),
+            };
+            const clock: Record<string, number> = { v: 100_000, w: 100_000, a: 100_000 };
+            segmenter.start(Object.entries(tracks).map(([id, track]) => ({ id, track })));
+            for (const { id, step, keyframe, event } of list) {
+              const dts = Math.max(0, clock[id]! + step);
+              clock[id] = dts;
+              if (event === "renew") tracks[id] = { ...tracks[id]! };
+              if (event === "finish") events.push(...segmenter.finish(id, NOW));
+              const sync = keyframe || id === "a" || event === "renew";
+              const made = {
+                track: tracks[id]!,
+                dts,
+                pts: dts,
+                duration: 9000,
+                keyframe: sync,
+                data: new Uint8Array(4),
+              };
+              events.push(...segmenter.push(id, made, NOW));
+            }
+            events.push(...segmenter.end(NOW));
           }
-          events.push(...segmenter.end(NOW));
-        }
-        const segments = replay(events);
-        let written = 0;
-        const shared = new Map<number, unknown>();
-        const ends = new Set<number | undefined>();
-        for (const rendition of segments.values()) {
-          written += packetsOf(rendition).length;
-          ends.add(rendition.at(-1)?.boundary.number);
-          expect(rendition[0]!.boundary.number).toBe(0);
-          for (const { boundary, closed, parts } of rendition) {
-            expect(closed).toBe(true);
-            expect(shared.get(boundary.number) ?? boundary).toBe(boundary);
-            shared.set(boundary.number, boundary);
-            const packets = parts.flatMap((part) => part.packets);
-            expect(new Set(packets.map((one) => one.track)).size).toBeLessThanOrEqual(1);
-            for (const [i, next] of packets.slice(1).entries()) expect(next.dts).toBeGreaterThan(packets[i]!.dts);
+          const segments = replay(events);
+          let written = 0;
+          const shared = new Map<number, unknown>();
+          const ends = new Set<number | undefined>();
+          for (const rendition of segments.values()) {
+            written += packetsOf(rendition).length;
+            ends.add(rendition.at(-1)?.boundary.number);
+            expect(rendition[0]!.boundary.number).toBe(0);
+            for (const { boundary, closed, parts } of rendition) {
+              expect(closed).toBe(true);
+              expect(shared.get(boundary.number) ?? boundary).toBe(boundary);
+              shared.set(boundary.number, boundary);
+              const packets = parts.flatMap((part) => part.packets);
+              expect(new Set(packets.map((one) => one.track)).size).toBeLessThanOrEqual(1);
+              for (const [i, next] of packets.slice(1).entries()) expect(next.dts).toBeGreaterThan(packets[i]!.dts);
+            }
           }
-        }
-        expect(ends.size).toBeLessThanOrEqual(1);
-        expect(written + segmenter.stats.dropped).toBe(sessions.flat().length);
-      }),
+          expect(ends.size).toBeLessThanOrEqual(1);
+          expect(written + segmenter.stats.dropped).toBe(sessions.flat().length);
+        },
+      ),
       { numRuns: 150 },
     );
   });

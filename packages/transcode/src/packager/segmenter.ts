@@ -15,6 +15,9 @@ import {
 import { type SegmenterInput, SegmenterRendition } from "./segmenter-rendition.ts";
 import { TrackCutter } from "./track-cutter.ts";
 
+/** Seconds that the last packet of a segment may reach over the next boundary. */
+const LONGEST_OVERLAP = 0.1;
+
 type Counters = { -readonly [K in keyof SegmenterStats]: SegmenterStats[K] };
 
 /** The state machine. One publisher session after the other: `start`, `push`…, `end`. */
@@ -157,7 +160,7 @@ export class Segmenter {
     if (leads) this.#lead(rendition, packet, time, now);
     const boundary = this.#timeline.at(time + rendition.tolerance(packet));
     const keep = boundary !== undefined && this.#place(rendition, packet, time, boundary, events);
-    if (keep) rendition.cutter.add(packet, events);
+    if (keep) rendition.cutter.add(this.#endingAtBoundary(rendition, packet, time), events);
     else this.#counters.dropped++;
     rendition.shift();
     if (leads) this.#giveUpLaggards(events);
@@ -166,7 +169,7 @@ export class Segmenter {
 
   /** Decides whether the reference's packet starts a new segment of everyone. */
   #lead(rendition: SegmenterRendition, packet: Packet, time: number, now: number): void {
-    const last = this.#timeline.last;
+    let last = this.#timeline.last;
     if (packet.keyframe) {
       if (time > rendition.lastKeyframe) rendition.keyframeInterval = time - rendition.lastKeyframe;
       rendition.lastKeyframe = time;
@@ -175,17 +178,21 @@ export class Segmenter {
       if (packet.keyframe) this.#timeline.begin(time, packet, now);
       return;
     }
-    // Another rendition led before this one: its boundaries come first.
-    if (rendition.cursor + 1 < this.#timeline.nextNumber) return;
     const tolerance = packet.duration / 2 / packet.track.timescale;
-    const elapsed = time - last.time;
+    // Another rendition led before this one: its boundaries come first.
+    if (time < last.time - tolerance) return;
     const limit = this.#timeline.longestSegment;
+    // It has left something out, longer than a segment may be: the others go on with segments of the usual length.
+    while (time - last.time > limit + tolerance) {
+      last = this.#timeline.cut(last.time + this.#options.segmentDuration, false, packet, now);
+    }
+    const elapsed = time - last.time;
     if (packet.keyframe) {
       const renewed = rendition.waiting;
       const lastChance =
         elapsed >= this.#options.segmentDuration / 2 && elapsed + rendition.keyframeInterval > limit + tolerance;
       const early = this.#timeline.targetDuration !== undefined && lastChance;
-      if (elapsed >= this.#options.segmentDuration - tolerance || (renewed && elapsed > 0) || early) {
+      if (elapsed >= this.#options.segmentDuration - tolerance || (renewed && elapsed > tolerance) || early) {
         this.#timeline.cut(time, true, packet, now);
         return;
       }
@@ -195,6 +202,15 @@ export class Segmenter {
       this.#timeline.cut(time, packet.keyframe, packet, now);
     }
     this.#timeline.noteLateness(time, packet, now);
+  }
+
+  /** A picture that stands still over a boundary, because frames after it are missing, ends there. */
+  #endingAtBoundary(rendition: SegmenterRendition, packet: Packet, time: number): Packet {
+    const next = this.#timeline.find(rendition.cursor + 1);
+    const { timescale } = packet.track;
+    if (next === undefined || time >= next.time) return packet;
+    if (time + packet.duration / timescale < next.time + LONGEST_OVERLAP) return packet;
+    return { ...packet, duration: Math.max(1, Math.round((next.time - time) * timescale)) };
   }
 
   /** @returns whether the packet goes into the open segment of its rendition. */
