@@ -1,8 +1,8 @@
 /** Walks the boxes of an ISO base media file (ISO 14496-12 §4.2). */
 
+import { readUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import { fourCharacterText } from "./four-character-code.ts";
-import { readUint64 } from "./uint64.ts";
 
 /** One box, as a view into the bytes it was read from. */
 export interface Box {

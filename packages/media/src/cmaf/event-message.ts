@@ -1,8 +1,8 @@
 /** The event message box `emsg` (ISO 23009-1 §5.10.3.3): timed metadata, ad markers, ID3. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { writeUint64 } from "./uint64.ts";
 
 /** One event of the inband event stream that `schemeIdUri` and `value` name. */
 export interface EventMessage {
@@ -80,7 +80,7 @@ export type ReadEventMessage = Required<Omit<EventMessage, "presentationTime">> 
  * @throws {MediaError} `TRUNCATED`; `LIMIT_EXCEEDED` for a time above 2^53; `UNSUPPORTED` for a version other than 0 and 1.
  */
 export function readEventMessage(body: Uint8Array): ReadEventMessage {
-  const reader = new ByteReader("emsg", body);
+  const reader = new ByteReader(body, "emsg");
   const version = reader.u32() >>> 24;
   if (version === 0) {
     const schemeIdUri = reader.text();

@@ -1,5 +1,6 @@
 /** Reads a stream of fragments as its bytes come: a pipe, a socket, a growing part, a file piece by piece. */
 
+import { readUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import type { Packet, Track } from "../track.ts";
 import { viewOf } from "./box-reader.ts";
@@ -10,7 +11,6 @@ import { type InitSegment, readMovie } from "./init-reader.ts";
 import { readMovieFragment } from "./movie-fragment.ts";
 import { type ProducerReference, readProducerReference } from "./producer-reference.ts";
 import type { TrackRun } from "./track-run.ts";
-import { readUint64 } from "./uint64.ts";
 
 /** How a {@link FragmentReader} reads. */
 export interface FragmentReaderOptions {

@@ -1,12 +1,12 @@
 /** Writes movie fragments: `moof` + `mdat` of one track, as CMAF chunks, parts and segments are made of. */
 
+import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import type { Packet, Track } from "../track.ts";
 import { type EventMessage, eventMessageSize, putEventMessage } from "./event-message.ts";
 import { type ProducerReference, producerReferenceSize, putProducerReference } from "./producer-reference.ts";
 import { NON_SYNC_SAMPLE, SYNC_SAMPLE } from "./sample-flags.ts";
 import { putSegmentType, type SegmentBrand, segmentTypeSize } from "./segment-type.ts";
-import { writeUint64 } from "./uint64.ts";
 
 /** One fragment to write. */
 export interface FragmentOptions {

@@ -1,10 +1,11 @@
 /** Reads initialisation segments: `ftyp` + `moov`, ours and everyone else's. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
 import { MediaError } from "../errors.ts";
 import { rescale } from "../time.ts";
 import type { Track } from "../track.ts";
 import { childBoxes, readBoxes } from "./box-reader.ts";
-import { ByteReader } from "./byte-reader.ts";
+import { fourCharacterText } from "./four-character-code.ts";
 import { languageTag } from "./language.ts";
 import { readAudioSampleEntry, readVisualSampleEntry, type SampleEntry } from "./sample-entry-reader.ts";
 import { trackOf } from "./sample-entry-track.ts";
@@ -83,17 +84,17 @@ export function readMovie(movie: Uint8Array, fileType: Uint8Array | undefined): 
 
 function readBrands(fileType: Uint8Array | undefined): string[] {
   if (fileType === undefined) return [];
-  const reader = new ByteReader("ftyp", fileType);
-  const brands = new Set([reader.fourCharacters()]);
+  const reader = new ByteReader(fileType, "ftyp");
+  const brands = new Set([fourCharacterText(reader.u32())]);
   reader.skip(4);
-  while (reader.remaining >= 4) brands.add(reader.fourCharacters());
+  while (reader.left >= 4) brands.add(fourCharacterText(reader.u32()));
   return [...brands];
 }
 
 function readMovieExtends(body: Uint8Array, sampleDefaults: Map<number, SampleDefaults>): void {
   for (const box of childBoxes(body)) {
     if (box.type !== "trex") continue;
-    const reader = new ByteReader("trex", box.body);
+    const reader = new ByteReader(box.body, "trex");
     reader.skip(4);
     const trackId = reader.u32();
     reader.skip(4);
@@ -128,7 +129,7 @@ function readTrack(body: Uint8Array, movieTimescale: number): RawTrack {
 }
 
 function readTrackId(body: Uint8Array): number {
-  const reader = new ByteReader("tkhd", body);
+  const reader = new ByteReader(body, "tkhd");
   const version = reader.u32() >>> 24;
   reader.skip(version === 1 ? 16 : 8);
   return reader.u32();
@@ -152,13 +153,13 @@ function readMedia(body: Uint8Array): RawMedia {
       timescale = readTimescale("mdhd", box.body);
       language = readMediaLanguage(box.body);
     } else if (box.type === "elng") {
-      const reader = new ByteReader("elng", box.body);
+      const reader = new ByteReader(box.body, "elng");
       reader.skip(4);
       extendedLanguage = reader.text();
     } else if (box.type === "hdlr") {
-      const reader = new ByteReader("hdlr", box.body);
+      const reader = new ByteReader(box.body, "hdlr");
       reader.skip(8);
-      handler = reader.fourCharacters();
+      handler = fourCharacterText(reader.u32());
     } else if (box.type === "minf") table = sampleDescriptions(box.body);
   }
   if (timescale === 0) throw new MediaError("MALFORMED", 'a track has no "mdhd", or a timescale of 0');
@@ -168,14 +169,14 @@ function readMedia(body: Uint8Array): RawMedia {
 
 /** Creation and modification time stand in front of the timescale, in `mvhd` and `mdhd` alike. */
 function readTimescale(name: string, body: Uint8Array): number {
-  const reader = new ByteReader(name, body);
+  const reader = new ByteReader(body, name);
   const version = reader.u32() >>> 24;
   reader.skip(version === 1 ? 16 : 8);
   return reader.u32();
 }
 
 function readMediaLanguage(body: Uint8Array): string | undefined {
-  const reader = new ByteReader("mdhd", body);
+  const reader = new ByteReader(body, "mdhd");
   const version = reader.u32() >>> 24;
   reader.skip(version === 1 ? 28 : 16);
   return languageTag(reader.u16());
@@ -194,7 +195,7 @@ function readSampleDescriptions(
   table: Uint8Array,
   handler: string,
 ): { entry: SampleEntry | undefined; format: string } {
-  const reader = new ByteReader("stsd", table);
+  const reader = new ByteReader(table, "stsd");
   const version = reader.u32() >>> 24;
   reader.skip(4);
   let first: SampleEntry | undefined;
@@ -213,7 +214,7 @@ function readSampleDescriptions(
 }
 
 function readEditList(body: Uint8Array, movieTimescale: number, timescale: number): number {
-  const reader = new ByteReader("elst", body);
+  const reader = new ByteReader(body, "elst");
   const version = reader.u32() >>> 24;
   const count = reader.u32();
   let empty = 0;

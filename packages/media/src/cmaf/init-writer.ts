@@ -2,7 +2,7 @@
 
 import { MediaError } from "../errors.ts";
 import type { Track, VideoTrack } from "../track.ts";
-import { ByteWriter } from "./byte-writer.ts";
+import { BoxWriter } from "./box-writer.ts";
 import { languageCode } from "./language.ts";
 import { formatOf, putSampleEntry } from "./sample-entry-writer.ts";
 import { NON_SYNC_SAMPLE, SYNC_SAMPLE } from "./sample-flags.ts";
@@ -29,7 +29,7 @@ const UNITY_MATRIX = [0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000];
  */
 export function writeInitSegment({ tracks }: InitSegmentOptions): Uint8Array<ArrayBuffer> {
   check(tracks);
-  const writer = new ByteWriter();
+  const writer = new BoxWriter();
   putFileType(writer, tracks);
   writer.box("moov", () => {
     putMovieHeader(writer, tracks);
@@ -69,7 +69,7 @@ function isSide(pixels: number): boolean {
   return Number.isInteger(pixels) && pixels > 0 && pixels <= 0xffff;
 }
 
-function putFileType(writer: ByteWriter, tracks: readonly Track[]): void {
+function putFileType(writer: BoxWriter, tracks: readonly Track[]): void {
   writer.box("ftyp", () => {
     writer.latin1("iso6");
     writer.u32(0);
@@ -81,7 +81,7 @@ function putFileType(writer: ByteWriter, tracks: readonly Track[]): void {
   });
 }
 
-function putMovieHeader(writer: ByteWriter, tracks: readonly Track[]): void {
+function putMovieHeader(writer: BoxWriter, tracks: readonly Track[]): void {
   writer.fullBox("mvhd", 0, 0, () => {
     writer.zeros(8); // creation and modification time: unknown, so that equal tracks give equal bytes
     writer.u32(1000);
@@ -101,7 +101,7 @@ function nextTrackId(tracks: readonly Track[]): number {
   return Math.min(highest + 1, 0xffffffff);
 }
 
-function putTrack(writer: ByteWriter, track: Track): void {
+function putTrack(writer: BoxWriter, track: Track): void {
   writer.box("trak", () => {
     putTrackHeader(writer, track);
     writer.box("mdia", () => {
@@ -122,7 +122,7 @@ function putTrack(writer: ByteWriter, track: Track): void {
   });
 }
 
-function putTrackHeader(writer: ByteWriter, track: Track): void {
+function putTrackHeader(writer: BoxWriter, track: Track): void {
   writer.fullBox("tkhd", 0, 3, () => {
     // flags: enabled, in movie
     writer.zeros(8);
@@ -147,7 +147,7 @@ function displayWidth(track: VideoTrack): number {
   return scaled > 0 && scaled <= 0xffffffff ? scaled : track.width * 0x10000;
 }
 
-function putMediaHeader(writer: ByteWriter, track: Track): void {
+function putMediaHeader(writer: BoxWriter, track: Track): void {
   writer.fullBox("mdhd", 0, 0, () => {
     writer.zeros(8);
     writer.u32(track.timescale);
@@ -165,7 +165,7 @@ function putMediaHeader(writer: ByteWriter, track: Track): void {
   }
 }
 
-function putHandler(writer: ByteWriter, track: Track): void {
+function putHandler(writer: BoxWriter, track: Track): void {
   writer.fullBox("hdlr", 0, 0, () => {
     writer.u32(0);
     writer.latin1(track.kind === "video" ? "vide" : "soun");
@@ -175,7 +175,7 @@ function putHandler(writer: ByteWriter, track: Track): void {
   });
 }
 
-function putSampleTable(writer: ByteWriter, track: Track): void {
+function putSampleTable(writer: BoxWriter, track: Track): void {
   writer.box("stbl", () => {
     writer.fullBox("stsd", 0, 0, () => {
       writer.u32(1);
@@ -188,7 +188,7 @@ function putSampleTable(writer: ByteWriter, track: Track): void {
   });
 }
 
-function putTrackExtends(writer: ByteWriter, track: Track): void {
+function putTrackExtends(writer: BoxWriter, track: Track): void {
   writer.fullBox("trex", 0, 0, () => {
     writer.u32(track.id);
     writer.u32(1); // sample description

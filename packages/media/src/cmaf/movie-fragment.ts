@@ -1,8 +1,8 @@
 /** Reads one `moof` (ISO 14496-12 §8.8.4) into runs of samples with their place in the stream and in time. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
 import { MediaError } from "../errors.ts";
 import { childBoxes } from "./box-reader.ts";
-import { ByteReader } from "./byte-reader.ts";
 import { type SampleDefaults, TrackRun } from "./track-run.ts";
 
 /** What a `moof` alone does not say. */
@@ -88,7 +88,7 @@ interface TrackFragmentHeader {
 }
 
 function readTrackFragmentHeader(body: Uint8Array, context: FragmentContext, previousEnd: number): TrackFragmentHeader {
-  const reader = new ByteReader("tfhd", body);
+  const reader = new ByteReader(body, "tfhd");
   const flags = reader.u32() & 0xffffff;
   const trackId = reader.u32();
   const announced = context.defaults(trackId);
@@ -104,7 +104,7 @@ function readTrackFragmentHeader(body: Uint8Array, context: FragmentContext, pre
 }
 
 function readDecodeTime(body: Uint8Array): number {
-  const reader = new ByteReader("tfdt", body);
+  const reader = new ByteReader(body, "tfdt");
   const version = reader.u32() >>> 24;
   // Unsigned by the specification, but FFmpeg writes times before zero as they are (-avoid_negative_ts disabled).
   return version === 0 ? reader.u32() : reader.i64();

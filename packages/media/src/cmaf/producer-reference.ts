@@ -1,8 +1,8 @@
 /** The producer reference time box `prft` (ISO 14496-12 §8.16.5): which wall-clock time a media time belongs to. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { writeUint64 } from "./uint64.ts";
 
 /** At which station of its way the wall clock was read. */
 export type ProducerReferenceMeaning =
@@ -97,7 +97,7 @@ export function putProducerReference(
  * @throws {MediaError} `TRUNCATED`; `LIMIT_EXCEEDED` for a media time above 2^53.
  */
 export function readProducerReference(body: Uint8Array): Required<ProducerReference> {
-  const reader = new ByteReader("prft", body);
+  const reader = new ByteReader(body, "prft");
   const versionAndFlags = reader.u32();
   const trackId = reader.u32();
   const ntpSeconds = reader.u32();

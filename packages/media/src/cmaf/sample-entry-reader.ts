@@ -1,8 +1,8 @@
 /** Reads one sample entry of `stsd`: the codec's name, its configuration and the sizes beside it. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
 import { MediaError } from "../errors.ts";
 import { childBoxes } from "./box-reader.ts";
-import { ByteReader } from "./byte-reader.ts";
 
 /** What a sample entry says, before anyone looks into the configuration. */
 export interface SampleEntry {
@@ -36,7 +36,7 @@ const videoConfigurations = new Map([
 
 /** @throws {MediaError} `TRUNCATED` or `MALFORMED`, also when a known codec's configuration is missing. */
 export function readVisualSampleEntry(format: string, body: Uint8Array): SampleEntry {
-  const reader = new ByteReader(format, body);
+  const reader = new ByteReader(body, format);
   reader.skip(24);
   const width = reader.u16();
   const height = reader.u16();
@@ -62,7 +62,7 @@ function isKnownVideo(format: string): format is KnownVideo {
 
 /** @throws {MediaError} as {@link readVisualSampleEntry}. */
 export function readAudioSampleEntry(format: string, body: Uint8Array, tableVersion: number): SampleEntry {
-  const reader = new ByteReader(format, body);
+  const reader = new ByteReader(body, format);
   reader.skip(8);
   const version = reader.u16();
   reader.skip(6);
@@ -114,7 +114,7 @@ interface ElementaryStream {
 
 /** ES_Descriptor, ISO 14496-1 §7.2.6.5. */
 function readElementaryStream(body: Uint8Array): ElementaryStream {
-  const reader = new ByteReader("esds", body);
+  const reader = new ByteReader(body, "esds");
   reader.skip(4);
   const stream = descriptor(reader, 0x03);
   if (stream === undefined) throw new MediaError("MALFORMED", '"esds" has no ES_Descriptor');
@@ -146,7 +146,7 @@ function codecOfObjectType(objectType: number, config: Uint8Array): "aac" | "mp3
 
 /** Skips descriptors up to the one with this tag; undefined where there is none. */
 function descriptor(reader: ByteReader, tag: number): ByteReader | undefined {
-  while (reader.remaining >= 2) {
+  while (reader.left >= 2) {
     const found = reader.u8();
     let size = 0;
     for (let i = 0; i < 4; i++) {
@@ -155,14 +155,14 @@ function descriptor(reader: ByteReader, tag: number): ByteReader | undefined {
       if (byte < 0x80) break;
     }
     const body = reader.bytes(size);
-    if (found === tag) return new ByteReader("esds", body);
+    if (found === tag) return new ByteReader(body, "esds");
   }
   return undefined;
 }
 
 /** The average of `btrt` (ISO 14496-12 §8.5.2.2), or its maximum where no average is given. */
 function readBitrate(body: Uint8Array): number | undefined {
-  const reader = new ByteReader("btrt", body);
+  const reader = new ByteReader(body, "btrt");
   reader.skip(4);
   const highest = reader.u32();
   const bitrate = reader.u32() || highest;

@@ -2,7 +2,7 @@
 
 import { MediaError } from "../errors.ts";
 import type { AudioTrack, Track, VideoTrack } from "../track.ts";
-import type { ByteWriter } from "./byte-writer.ts";
+import type { BoxWriter } from "./box-writer.ts";
 import { completeHevcConfig, type VideoPresentation, videoPresentation } from "./video-presentation.ts";
 
 /** The sample entries this package writes. */
@@ -90,7 +90,7 @@ export function formatOf(track: Track): SampleEntryFormat {
 }
 
 /** Writes the one sample entry of a track. */
-export function putSampleEntry(writer: ByteWriter, track: Track): void {
+export function putSampleEntry(writer: BoxWriter, track: Track): void {
   const entry = entryKind(track);
   writer.box(entry.format, () => {
     writer.zeros(6);
@@ -116,7 +116,7 @@ export function putSampleEntry(writer: ByteWriter, track: Track): void {
 }
 
 /** VisualSampleEntry, ISO 14496-12 §12.1.3. */
-function putVisual(writer: ByteWriter, track: VideoTrack): void {
+function putVisual(writer: BoxWriter, track: VideoTrack): void {
   writer.zeros(16);
   writer.u16(track.width);
   writer.u16(track.height);
@@ -130,7 +130,7 @@ function putVisual(writer: ByteWriter, track: VideoTrack): void {
 }
 
 /** `pasp` and `colr` (ISO 14496-12 §12.1.4 and §12.1.5), where the configuration says something that is not the default. */
-function putPresentation(writer: ByteWriter, { sampleAspectRatio, colour }: VideoPresentation): void {
+function putPresentation(writer: BoxWriter, { sampleAspectRatio, colour }: VideoPresentation): void {
   if (sampleAspectRatio !== undefined && sampleAspectRatio.width !== sampleAspectRatio.height) {
     writer.box("pasp", () => {
       writer.u32(sampleAspectRatio.width);
@@ -149,7 +149,7 @@ function putPresentation(writer: ByteWriter, { sampleAspectRatio, colour }: Vide
 }
 
 /** AudioSampleEntry, ISO 14496-12 §12.2.3. */
-function putAudio(writer: ByteWriter, track: AudioTrack, entry: EntryKind): void {
+function putAudio(writer: BoxWriter, track: AudioTrack, entry: EntryKind): void {
   // Opus in ISOBMFF §4.3.1: its clock is always 48 kHz.
   const sampleRate = entry === opus ? 48_000 : track.sampleRate;
   writer.zeros(8);
@@ -161,7 +161,7 @@ function putAudio(writer: ByteWriter, track: AudioTrack, entry: EntryKind): void
 }
 
 /** ES_Descriptor of ISO 14496-14 §5.6: lengths count what follows them, 7 bits per byte. */
-function putElementaryStream(writer: ByteWriter, track: Track, objectType: number): void {
+function putElementaryStream(writer: BoxWriter, track: Track, objectType: number): void {
   const { config } = track;
   const specificSize = config.length === 0 ? 0 : descriptorSize(config.length);
   const decoderConfigSize = 13 + specificSize;
@@ -195,7 +195,7 @@ function lengthSize(bodySize: number): number {
   return bodySize < 0x80 ? 1 : bodySize < 0x4000 ? 2 : bodySize < 0x200000 ? 3 : 4;
 }
 
-function putDescriptor(writer: ByteWriter, tag: number, bodySize: number): void {
+function putDescriptor(writer: BoxWriter, tag: number, bodySize: number): void {
   writer.u8(tag);
   for (let i = lengthSize(bodySize) - 1; i >= 0; i--) writer.u8(((bodySize >>> (7 * i)) & 0x7f) | (i > 0 ? 0x80 : 0));
 }

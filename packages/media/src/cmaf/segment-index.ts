@@ -1,9 +1,9 @@
 /** The segment index box `sidx` (ISO 14496-12 §8.16.3): where the subsegments of a track are, in bytes and in time. */
 
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import { readBoxes, viewOf } from "./box-reader.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { writeUint64 } from "./uint64.ts";
 
 /** One piece that a `sidx` refers to. */
 export interface SegmentReference {
@@ -91,7 +91,7 @@ export function readSegmentIndex(bytes: Uint8Array): SegmentIndex | undefined {
 }
 
 function parse(body: Uint8Array): SegmentIndex {
-  const reader = new ByteReader("sidx", body);
+  const reader = new ByteReader(body, "sidx");
   const version = reader.u32() >>> 24;
   const referenceId = reader.u32();
   const timescale = reader.u32();

@@ -1,8 +1,8 @@
 /** The decoder configuration of AAC, an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1). */
 
+import { BitReader } from "../../bytes/bit-reader.ts";
+import { BitWriter } from "../../bytes/bit-writer.ts";
 import { MediaError } from "../../errors.ts";
-import { BitReader } from "../bits/bit-reader.ts";
-import { BitWriter } from "../bits/bit-writer.ts";
 import { readSpecificConfig } from "./specific-config.ts";
 import {
   AAC_CHANNELS,

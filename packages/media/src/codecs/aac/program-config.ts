@@ -1,6 +1,6 @@
 /** The program config element of AAC: channels that no channel configuration names (ISO/IEC 14496-3 §4.4.1.1). */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 
 /** Reads the element and returns how many channels it describes. */
 export function programConfigChannels(reader: BitReader): number {

@@ -1,7 +1,7 @@
 /** The part of an AudioSpecificConfig that depends on the object type (ISO/IEC 14496-3 §4.4.1, ISO/IEC 23003-3 §5.2). */
 
+import type { BitReader } from "../../bytes/bit-reader.ts";
 import { MediaError } from "../../errors.ts";
-import type { BitReader } from "../bits/bit-reader.ts";
 import { programConfigChannels } from "./program-config.ts";
 import {
   AAC_CHANNELS,

@@ -1,8 +1,8 @@
 /** The decoder configuration of AV1, the body of `av1C` (AV1 in ISO BMFF §2.3). */
 
+import { BitReader } from "../../bytes/bit-reader.ts";
+import { BitWriter } from "../../bytes/bit-writer.ts";
 import { MediaError } from "../../errors.ts";
-import { BitReader } from "../bits/bit-reader.ts";
-import { BitWriter } from "../bits/bit-writer.ts";
 import { AV1_OBU, readObus } from "./obu.ts";
 import { type Av1SequenceHeader, parseAv1SequenceHeader } from "./sequence-header.ts";
 

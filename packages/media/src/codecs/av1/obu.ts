@@ -1,7 +1,7 @@
 /** Open bitstream units of AV1 (AV1 specification §5.3, §5.9.2). */
 
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { MediaError } from "../../errors.ts";
-import { BitReader } from "../bits/bit-reader.ts";
 
 /** Types of OBUs (§6.2.2). */
 export const AV1_OBU = {

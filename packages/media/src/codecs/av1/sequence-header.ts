@@ -1,6 +1,6 @@
 /** The sequence header of AV1: what the picture looks like (AV1 specification §5.5). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import type { Colour } from "../nal/vui.ts";
 
 /** A sequence header, as {@link parseAv1SequenceHeader} reads it. */

@@ -1,8 +1,8 @@
 /** The decoder configuration of H.264, the body of `avcC` (ISO/IEC 14496-15 §5.3.3). */
 
+import { BitWriter } from "../../bytes/bit-writer.ts";
+import { ByteReader } from "../../bytes/byte-reader.ts";
 import { MediaError } from "../../errors.ts";
-import { BitWriter } from "../bits/bit-writer.ts";
-import { ByteReader } from "../bits/byte-reader.ts";
 import { NAL_LENGTH_SIZE } from "../nal/annex-b.ts";
 import { addParameterSet, hexByte } from "../nal/parameter-sets.ts";
 import { H264_NAL, h264NalType } from "./nal-unit.ts";

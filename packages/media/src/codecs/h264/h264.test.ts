@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BitWriter } from "../bits/bit-writer.ts";
+import { BitWriter } from "../../bytes/bit-writer.ts";
 import { readNalUnits } from "../nal/annex-b.ts";
 import {
   frameRate,

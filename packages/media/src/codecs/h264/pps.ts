@@ -1,6 +1,6 @@
 /** The picture parameter set of H.264 (ITU-T H.264 §7.3.2.2). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { unescapeNalUnit } from "../nal/annex-b.ts";
 import { H264_NAL, h264NalType } from "./nal-unit.ts";
 

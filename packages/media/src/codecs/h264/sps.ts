@@ -1,6 +1,6 @@
 /** The sequence parameter set of H.264: what the picture looks like (ITU-T H.264 §7.3.2.1). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { unescapeNalUnit } from "../nal/annex-b.ts";
 import { type Colour, readVuiPresentation, type SampleAspectRatio } from "../nal/vui.ts";
 import { H264_NAL, h264NalType } from "./nal-unit.ts";

@@ -1,9 +1,9 @@
 /** The decoder configuration of HEVC, the body of `hvcC` (ISO/IEC 14496-15 §8.3.3). */
 
+import { BitReader } from "../../bytes/bit-reader.ts";
+import { BitWriter } from "../../bytes/bit-writer.ts";
+import { ByteReader } from "../../bytes/byte-reader.ts";
 import { MediaError } from "../../errors.ts";
-import { BitReader } from "../bits/bit-reader.ts";
-import { BitWriter } from "../bits/bit-writer.ts";
-import { ByteReader } from "../bits/byte-reader.ts";
 import { NAL_LENGTH_SIZE } from "../nal/annex-b.ts";
 import { addParameterSet } from "../nal/parameter-sets.ts";
 import { HEVC_NAL, hevcNalType } from "./nal-unit.ts";

@@ -1,6 +1,6 @@
 /** NAL units of HEVC (ITU-T H.265 §7.3.1). */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 import { readLengthPrefixedNalUnits } from "../nal/annex-b.ts";
 
 /** Types of NAL units that a container cares about (table 7-1). */

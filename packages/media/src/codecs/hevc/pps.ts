@@ -1,6 +1,6 @@
 /** The picture parameter set of HEVC, as far as a container asks (ITU-T H.265 §7.3.2.3). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { unescapeNalUnit } from "../nal/annex-b.ts";
 import { HEVC_NAL, readHevcHeader } from "./nal-unit.ts";
 

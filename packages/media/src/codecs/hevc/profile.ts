@@ -1,6 +1,6 @@
 /** Profile, tier and level of HEVC (ITU-T H.265 §7.3.3), in the parameter sets and in `hvcC`. */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 
 /** `profile_tier_level()`, the general part. */
 export interface HevcProfile {

@@ -1,6 +1,6 @@
 /** Short-term reference picture sets of HEVC, which stand between an SPS's dimensions and its timing (ITU-T H.265 §7.3.7, §7.4.8). */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 
 /** Differences of picture order count: negative ones nearest first, then positive ones nearest first. */
 interface ReferenceSet {

@@ -1,6 +1,6 @@
 /** The sequence parameter set of HEVC: what the picture looks like (ITU-T H.265 §7.3.2.2). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { unescapeNalUnit } from "../nal/annex-b.ts";
 import type { Colour, SampleAspectRatio } from "../nal/vui.ts";
 import { HEVC_NAL, readHevcHeader } from "./nal-unit.ts";

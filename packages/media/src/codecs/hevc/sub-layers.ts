@@ -1,6 +1,6 @@
 /** Buffering per temporal sub-layer, the same in VPS and SPS of HEVC (ITU-T H.265 §7.3.2.1, §7.3.2.2). */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 
 /** Returns the number of pictures that may be reordered at the highest sub-layer. */
 export function readSubLayerOrdering(reader: BitReader, maxSubLayersMinus1: number): number {

@@ -1,6 +1,6 @@
 /** The video parameter set of HEVC (ITU-T H.265 §7.3.2.1). */
 
-import { BitReader } from "../bits/bit-reader.ts";
+import { BitReader } from "../../bytes/bit-reader.ts";
 import { unescapeNalUnit } from "../nal/annex-b.ts";
 import { HEVC_NAL, readHevcHeader } from "./nal-unit.ts";
 import { type HevcProfile, readProfileTierLevel } from "./profile.ts";

@@ -1,6 +1,6 @@
 /** Video usability information of HEVC (ITU-T H.265 annex E). */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 import { type Colour, readVuiPresentation, type SampleAspectRatio } from "../nal/vui.ts";
 
 export interface HevcVui {

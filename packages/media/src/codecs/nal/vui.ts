@@ -1,6 +1,6 @@
 /** What the video usability information of H.264 (Annex E) and HEVC (Annex E) has in common. */
 
-import type { BitReader } from "../bits/bit-reader.ts";
+import type { BitReader } from "../../bytes/bit-reader.ts";
 
 /** Width to height of one sample (pixel). */
 export interface SampleAspectRatio {

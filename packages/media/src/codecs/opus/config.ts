@@ -1,8 +1,8 @@
 /** The decoder configuration of Opus: OpusHead of Ogg and RTMP (RFC 7845 §5.1), and `dOps` of CMAF (Opus in ISO BMFF §4.3.2). */
 
+import { BitWriter } from "../../bytes/bit-writer.ts";
+import { ByteReader } from "../../bytes/byte-reader.ts";
 import { MediaError } from "../../errors.ts";
-import { BitWriter } from "../bits/bit-writer.ts";
-import { ByteReader } from "../bits/byte-reader.ts";
 
 /** What OpusHead and `dOps` both say. */
 export interface OpusConfig {

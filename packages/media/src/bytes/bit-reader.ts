@@ -1,6 +1,6 @@
-/** Reads bits, most significant first, as every codec header of this folder is written. */
+/** Reads bits, most significant first, as codec headers are written. */
 
-import { MediaError } from "../../errors.ts";
+import { MediaError } from "../errors.ts";
 
 /** Names what is read, for the message of a failure, e.g. `H.264 SPS`. */
 export class BitReader {

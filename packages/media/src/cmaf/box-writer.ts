@@ -1,8 +1,8 @@
-/** A growing buffer with big-endian writers and nested boxes. For what is written once per stream, not once per fragment. */
+/** Nested boxes in a growing buffer, big-endian. For what is written once per stream, not once per fragment. */
 
-import { writeUint64 } from "./uint64.ts";
+import { writeUint64 } from "../bytes/uint64.ts";
 
-export class ByteWriter {
+export class BoxWriter {
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;

@@ -1,6 +1,6 @@
 /** Writes bits, most significant first. */
 
-import { MediaError } from "../../errors.ts";
+import { MediaError } from "../errors.ts";
 
 /** Names what is written, for the message of a failure, e.g. `avcC`. */
 export class BitWriter {
