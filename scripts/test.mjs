@@ -28,6 +28,7 @@ const peers = [
   { program: "rtmpdump", packages: ["rtmpdump"] },
   { program: "nginx", packages: ["nginx-light"], or: ["/usr/sbin/nginx"] },
   { program: "openssl", packages: ["openssl"] },
+  { program: "curl", packages: ["curl"] },
 ];
 
 await main(async () => {
