@@ -22,7 +22,7 @@ export interface RtmpLimits {
   readonly connections?: number;
   /** Connections of one address that have neither published nor played yet. Default 100. */
   readonly halfOpenPerAddress?: number;
-  /** Bytes of one message, and of all unfinished ones of a connection. Default 10 MiB; 64 KiB until a publisher is accepted. */
+  /** Bytes of one message, and of all unfinished ones of a connection. Default 10 MiB; 64 KiB before `publish`. */
   readonly messageSize?: number;
   /** Chunk streams of a connection. Default 64. */
   readonly chunkStreams?: number;

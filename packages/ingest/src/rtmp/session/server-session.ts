@@ -21,7 +21,7 @@ import { BandwidthLimit, setPeerBandwidth, UserControlEvent, userControl } from 
 import { MessageType, type RtmpMessage } from "../message/message.ts";
 import { DEFAULT_WINDOW_ACK_SIZE, unknownStream, Wire } from "./wire.ts";
 
-/** Largest message before a publisher was accepted: commands are small. Bytes. */
+/** Largest message before a `publish`: commands are small. Bytes. */
 export const MAX_COMMAND_SIZE = 64 * 1024;
 
 /** Message streams that one connection may hold at a time. */
@@ -38,7 +38,7 @@ export type ServerEvent =
 export interface ServerSessionOptions {
   /** Milliseconds of any origin, for the handshake. */
   readonly now: number;
-  /** Bytes of one message once a publisher is accepted. Default 10 MiB. */
+  /** Bytes of one message from a `publish` on. Default 10 MiB. */
   readonly maxMessageSize?: number;
   /** Default 64. */
   readonly maxChunkStreams?: number;
@@ -101,7 +101,6 @@ export class ServerSession {
   acceptPublish(streamId: number, description = "publishing"): void {
     this.#expect(streamId, "publish-asked");
     this.#streams.set(streamId, "publishing");
-    this.#wire.maxMessageSize = this.#maxMessageSize;
     this.#wire.send(userControl(UserControlEvent.StreamBegin, streamId));
     this.#status(streamId, "status", "NetStream.Publish.Start", description);
   }
@@ -255,6 +254,8 @@ export class ServerSession {
       this.#status(streamId, "error", code, `${type} needs a stream key: rtmp://host/app/key`);
       return;
     }
+    // Some encoders do not wait for the answer: their first keyframe may be on its way.
+    if (type === "publish") this.#wire.maxMessageSize = this.#maxMessageSize;
     this.#streams.set(streamId, type === "publish" ? "publish-asked" : "play-asked");
     this.#events.push({ type, streamId, request });
   }
