@@ -20,6 +20,7 @@ import {
 } from "./encoding.ts";
 import { chooseHardware, type HardwareEncoder } from "./hardware.ts";
 import type { Backend, JobOutput } from "./job.ts";
+import { observeEncoding } from "./metrics.ts";
 import { passThrough, RenditionFeed } from "./rendition-feed.ts";
 import { DEFAULT_RESTART_POLICY } from "./restart-policy.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -40,7 +41,9 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
  */
 export async function createEncoder(options: EncoderOptions): Promise<Encoding> {
   const rungs = checkLadder(options.rungs, options.source.tracks);
-  options.signal?.throwIfAborted();
+  if (options.signal?.aborted === true) {
+    throw new TranscodeError("CLOSED", "aborted before it began", { cause: options.signal.reason });
+  }
   const plan = planOutputs(rungs, options.source.tracks);
   let backend: Backend | null = null;
   let hardware: HardwareEncoder | null = null;
@@ -125,7 +128,11 @@ class RunningEncoding implements Encoding {
     }
     const stop = () => this.#abort.abort();
     options.signal?.addEventListener("abort", stop, { once: true });
-    this.closed = this.#run(source).finally(() => options.signal?.removeEventListener("abort", stop));
+    const stopObserving = observeEncoding(options.stream, () => this.stats);
+    this.closed = this.#run(source).finally(() => {
+      stopObserving();
+      options.signal?.removeEventListener("abort", stop);
+    });
   }
 
   /** Resolves to itself once renditions know their tracks. */

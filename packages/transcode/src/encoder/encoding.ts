@@ -50,6 +50,8 @@ export interface EncoderOptions {
   readonly ffmpegPath?: string;
   /** Ends the encoding, as `close()` does. */
   readonly signal?: AbortSignal;
+  /** Attribute `stream` of the metrics. Default: none. */
+  readonly stream?: string;
   readonly logger?: Logger;
   /** Monotonic time, for tests. */
   readonly clock?: Clock;

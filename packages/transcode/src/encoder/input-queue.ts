@@ -50,9 +50,10 @@ export class InputQueue {
   /**
    * Takes a packet; at the bound, drops what is needed for decoding to go on at the newest keyframe.
    *
-   * @param running - something takes packets out. Otherwise all before a new keyframe is of no use, and no overload.
+   * @param taker - `none`: nobody takes packets out, so all before a new keyframe is of no use, and no overload; `starting`: somebody does, but
+   * only the bound in bytes counts; `steady`: the bound in time too.
    */
-  push(packet: Packet, now: number, running: boolean): void {
+  push(packet: Packet, now: number, taker: "none" | "starting" | "steady"): void {
     if (packet.keyframe) this.#broken = false;
     if (this.#broken) {
       this.#dropped += 1;
@@ -60,12 +61,13 @@ export class InputQueue {
     }
     this.#waiting.push({ packet, since: now });
     this.#bytes += packet.data.length;
-    if (!running && packet.keyframe && packet.track.kind === "video") this.dropToKeyframe();
-    const tooLate = running && now - this.#waiting[0]!.since > this.#maxWait;
-    if (this.#bytes <= this.#maxBytes && !tooLate) return;
-    if (running) this.#overloads += 1;
+    if (taker === "none" && packet.keyframe && packet.track.kind === "video") this.dropToKeyframe();
+    const tooLate = taker === "steady" && now - this.#waiting[0]!.since > this.#maxWait;
+    const tooMuch = this.#bytes > this.#maxBytes && this.#waiting.length > 1;
+    if (!tooMuch && !tooLate) return;
+    if (taker !== "none") this.#overloads += 1;
     this.dropToKeyframe();
-    if (this.#bytes > this.#maxBytes) this.clear();
+    if (this.#bytes > this.#maxBytes && this.#waiting.length > 1) this.clear();
   }
 
   /** Something takes packets out from now on, with a decoder that knows none before: only a keyframe may come first. */

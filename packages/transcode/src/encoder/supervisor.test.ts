@@ -234,16 +234,19 @@ test("a process that is given nothing does not hang", async () => {
 
 test("what a process has not given is bounded, and what waits too long is dropped up to a keyframe", async () => {
   const { clock, processes, supervisor, track } = start();
-  for (let i = 0; i < 120; i += 1) {
+  supervisor.offer(packetAt(0, track));
+  await settle();
+  processes[0]!.give(0);
+  for (let i = 1; i < 120; i += 1) {
     supervisor.offer(packetAt(i, track));
     await clock.advance(40);
   }
-  expect(processes[0]!.written).toHaveLength(48);
+  expect(processes[0]!.written).toHaveLength(49);
   expect(supervisor.queue.overloads).toBeGreaterThan(0);
   expect(supervisor.queue.bytes).toBeLessThanOrEqual(10_000);
-  for (let i = 0; i < 48; i += 1) processes[0]!.give(i);
+  for (let i = 1; i < 49; i += 1) processes[0]!.give(i);
   await settle();
-  const [before, after] = processes[0]!.written.slice(47, 49);
+  const [before, after] = processes[0]!.written.slice(48, 50);
   expect(after!.dts - before!.dts).toBeGreaterThan(40);
   expect(after!.keyframe).toBe(true);
 });
@@ -297,4 +300,15 @@ test("a writer that waits is let in as packets leave, and let go when the encode
   expect(written).toBeGreaterThan(90);
   processes[0]!.exit();
   await writing;
+});
+
+test("a process that takes its time to start is no overload", async () => {
+  const { clock, processes, supervisor, track } = start();
+  for (let i = 0; i < 90; i += 1) {
+    supervisor.offer(packetAt(i, track));
+    await clock.advance(40);
+  }
+  expect(supervisor.queue).toMatchObject({ overloads: 0, dropped: 0 });
+  for (let i = 0; i < 90; i += 1) processes[0]!.give(i);
+  expect(processes[0]!.written).toHaveLength(90);
 });

@@ -59,6 +59,8 @@ export class Supervisor {
   #blocked: EncoderProcess | undefined;
   /** No packet will follow those in the queue. */
   #finishing = false;
+  /** The process has given something: until then it is starting up, which is no overload. */
+  #steady = false;
   #failure: TranscodeError | undefined;
   #lastOutput = 0;
   #lastOffer = 0;
@@ -92,7 +94,8 @@ export class Supervisor {
   offer(packet: Packet): void {
     if (this.#phase === "ended" || this.#finishing) return;
     this.#lastOffer = this.#options.clock.now();
-    this.#queue.push(packet, this.#lastOffer, this.#phase === "running");
+    const running = this.#phase === "running" ? (this.#steady ? "steady" : "starting") : "none";
+    this.#queue.push(packet, this.#lastOffer, running);
     this.#pump();
   }
 
@@ -102,7 +105,11 @@ export class Supervisor {
       this.#lastOffer = this.#options.clock.now();
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
-    this.offer(packet);
+    if (this.#phase === "ended" || this.#finishing) return;
+    this.#lastOffer = this.#options.clock.now();
+    // However long it takes: only bytes count for a source that can wait.
+    this.#queue.push(packet, this.#lastOffer, "starting");
+    this.#pump();
   }
 
   /** No more packets: resolves when all have been encoded, and the process is gone. */
@@ -126,6 +133,7 @@ export class Supervisor {
     const flight = new FlightLog(outputs.length);
     this.#flight = flight;
     this.#phase = "running";
+    this.#steady = false;
     this.#lastOutput = clock.now();
     this.#lastOffer = this.#lastOutput;
     const tracks = new Map<number, Track>();
@@ -138,6 +146,7 @@ export class Supervisor {
         },
         packet: (output, packet) => {
           this.#lastOutput = clock.now();
+          this.#steady = true;
           this.#backoff.succeeded(this.#lastOutput);
           this.stats.packetsOut += 1;
           const { receivedAt, duration } = flight.gave(output, packet, this.#track.timescale);
