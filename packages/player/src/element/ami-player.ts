@@ -4,7 +4,8 @@ import type { Controls } from "../controls/controls.ts";
 import type { EngineName, Level } from "../engine/engine.ts";
 import { loadEngine } from "../engine/load.ts";
 import { PlayerError } from "../error.ts";
-import { Playback, type PlaybackHost } from "../playback/playback.ts";
+import type { PlaybackHost } from "../playback/contract.ts";
+import { Playback } from "../playback/playback.ts";
 import type { PlayerState } from "../playback/state.ts";
 import type { PlayerStats } from "../playback/stats.ts";
 import { parseSources, type Source } from "../source/source.ts";
@@ -311,7 +312,8 @@ export class AmiPlayer extends HTMLElementBase {
   /** Loads the current source anew; the way out of a fatal error. */
   reload(): void {
     this.#error = null;
-    this.#playback?.reload();
+    if (this.#playback === null) this.#schedule();
+    else this.#playback.reload();
   }
 
   #schedule(): void {

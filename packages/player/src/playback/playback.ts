@@ -3,50 +3,20 @@
 import { chooseEngine, detectSupport } from "../engine/choose.ts";
 import type { Engine, EngineFailure, EngineName, Level, StartPosition } from "../engine/engine.ts";
 import { loadEngine } from "../engine/load.ts";
-import { PlayerError, type PlayerErrorCode } from "../error.ts";
+import { PlayerError } from "../error.ts";
 import { liveSync, MAX_LIVE_RATE } from "../recovery/live-sync.ts";
 import { createMediaErrorLadder } from "../recovery/media-error-ladder.ts";
 import { createStallWatchdog, type StallRemedy } from "../recovery/stall-watchdog.ts";
 import { createFailover, type Failover } from "../source/failover.ts";
 import type { Source } from "../source/source.ts";
+import { bufferAhead } from "./buffer.ts";
+import type { PlaybackOptions } from "./contract.ts";
+import { describeFailure } from "./failure.ts";
 import { observeFirstFrame } from "./first-frame.ts";
 import { Standstill } from "./standstill.ts";
 import type { PlayerState } from "./state.ts";
 import type { PlayerStats } from "./stats.ts";
 import { keepVigil } from "./vigil.ts";
-
-/** What a playback tells its owner. */
-export interface PlaybackHost {
-  onState(state: PlayerState): void;
-  onLevels(levels: readonly Level[]): void;
-  onLevelChange(level: number): void;
-  onSourceChange(source: Source, previous: Source, reason: PlayerError | null): void;
-  /** `fatal`: nothing more will be tried. */
-  onError(error: PlayerError, fatal: boolean): void;
-  /** Playback goes on after `error`, `seconds` later. */
-  onRecovered(error: PlayerError, seconds: number): void;
-  /** The browser refused sound without a gesture, so it was muted. */
-  onAutoplayMuted(): void;
-  /** The picture is about to go away for a moment: keep what is on the screen. */
-  onPictureLost(): void;
-  /** The first frame of a load is on the screen. */
-  onPicture(): void;
-}
-
-/** Options of {@link Playback}. */
-export interface PlaybackOptions {
-  readonly video: HTMLVideoElement;
-  /** At least one. */
-  readonly sources: readonly Source[];
-  readonly engine: EngineName | "auto";
-  readonly lowLatency: boolean;
-  readonly startLevel: number;
-  /** Start playing as soon as there is something to play. */
-  readonly autoplay: boolean;
-  /** `performance.now()` of the moment that start-up time is counted from. */
-  readonly startedAt: number;
-  readonly host: PlaybackHost;
-}
 
 /** Milliseconds between two looks at the video. */
 const TICK = 250;
@@ -59,6 +29,7 @@ const RELOAD_PAUSE = 30_000;
 /** Failures in a row of every source after which a media error is final. */
 const MEDIA_ATTEMPTS = 3;
 
+/** One list of sources on one video, from the first load to {@link Playback.destroy}. */
 export class Playback {
   readonly #options: PlaybackOptions;
   readonly #video: HTMLVideoElement;
@@ -184,7 +155,7 @@ export class Playback {
       latency: engine?.latency ?? null,
       targetLatency: engine?.targetLatency ?? null,
       wallClockLatency: date === null || !this.#live ? null : (Date.now() - date) / 1000,
-      bufferAhead: this.#bufferAhead(),
+      bufferAhead: bufferAhead(video),
       bitrate: engine?.bitrate ?? null,
       bandwidth: engine?.bandwidth ?? null,
       level: this.currentLevel,
@@ -424,7 +395,7 @@ export class Playback {
     if (engine.live) this.#live = true;
     const now = performance.now();
     const { currentTime } = video;
-    const bufferAhead = this.#bufferAhead();
+    const ahead = bufferAhead(video);
     const shouldMove = this.#wantsPlay && !video.ended && (!this.#loaded || !video.paused);
     const starved = shouldMove && this.#live && currentTime === this.#lastTime;
     this.#lastTime = currentTime;
@@ -435,28 +406,28 @@ export class Playback {
       currentTime,
       // Nothing that can be done here brings a silent publisher back; the engine goes on by itself when it is.
       shouldMove: shouldMove && !this.#standstill.still,
-      bufferAhead,
+      bufferAhead: ahead,
     });
-    if (shouldMove && this.#framed && !this.#watchdog.stalled && !starved) this.#onProgress(engine, bufferAhead);
-    if (remedy !== null) this.#remedy(remedy, bufferAhead);
+    if (shouldMove && this.#framed && !this.#watchdog.stalled && !starved) this.#onProgress(engine, ahead);
+    if (remedy !== null) this.#remedy(remedy, ahead);
     this.#update();
   }
 
-  #onProgress(engine: Engine, bufferAhead: number): void {
+  #onProgress(engine: Engine, ahead: number): void {
     this.#failover.progress();
     if (this.#trouble !== null) {
       const { error, since } = this.#trouble;
       this.#trouble = null;
       this.#options.host.onRecovered(error, (performance.now() - since) / 1000);
     }
-    if (engine.live) this.#stayLive(engine, bufferAhead);
+    if (engine.live) this.#stayLive(engine, ahead);
   }
 
-  #stayLive(engine: Engine, bufferAhead: number): void {
+  #stayLive(engine: Engine, ahead: number): void {
     const { latency, targetLatency } = engine.stats;
     let rate = 1;
     if (this.#following && latency !== null && targetLatency !== null) {
-      const sync = liveSync({ latency, targetLatency, bufferAhead });
+      const sync = liveSync({ latency, targetLatency, bufferAhead: ahead });
       const now = performance.now();
       if (sync.seek && now - this.#soughtLive > SEEK_PAUSE) {
         this.#soughtLive = now;
@@ -467,11 +438,11 @@ export class Playback {
     if (!engine.steersRate && this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
   }
 
-  #remedy(remedy: StallRemedy, bufferAhead: number): void {
+  #remedy(remedy: StallRemedy, ahead: number): void {
     const error = new PlayerError("STALLED", `playback stands still: ${remedy}`);
     if (remedy === "nudge") this.#video.currentTime += 0.1;
     else if (remedy === "seek-to-live") {
-      if (this.#live && bufferAhead > 0.2) this.seekToLive();
+      if (this.#live && ahead > 0.2) this.seekToLive();
     } else {
       this.#report(error);
       // A reload that was followed by the next stall soon was no remedy.
@@ -481,16 +452,6 @@ export class Playback {
       if (remedy === "reload" && !again) this.#load(this.#position());
       else this.#goOn(error);
     }
-  }
-
-  #bufferAhead(): number {
-    const { buffered, currentTime } = this.#video;
-    for (let index = 0; index < buffered.length; index++) {
-      if (buffered.start(index) <= currentTime + 0.05 && buffered.end(index) > currentTime) {
-        return buffered.end(index) - currentTime;
-      }
-    }
-    return 0;
   }
 
   #update(): void {
@@ -510,18 +471,4 @@ export class Playback {
     if (!this.#framed || this.#watchdog.stalled || video.readyState < video.HAVE_FUTURE_DATA) return "buffering";
     return video.paused ? "paused" : "playing";
   }
-}
-
-function describeFailure(failure: EngineFailure, source: Source): PlayerError {
-  const codes: Record<EngineFailure["kind"], PlayerErrorCode> = {
-    absent: "STREAM_OFFLINE",
-    network: "NETWORK",
-    media: "MEDIA",
-    unsupported: "ENGINE_UNSUPPORTED",
-  };
-  const { cause, status } = failure;
-  return new PlayerError(codes[failure.kind], `${source.url}: ${failure.message}`, {
-    cause,
-    ...(status === undefined ? {} : { status }),
-  });
 }
