@@ -40,6 +40,8 @@ export const MAX_START_WAIT = 10;
 
 const PLAYLIST = "application/vnd.apple.mpegurl";
 const IMMUTABLE = "public, max-age=31536000, immutable";
+/** Where @ami-streams/cdn's server looks for a whole body, to send it without a web stream. It is no dependency of this package. */
+const wholeBody = Symbol.for("@ami-streams/cdn.responseBytes");
 const NAME = /^[A-Za-z0-9._-]+$/;
 
 /** Answers a request whose path is relative to the stream. Never throws. */
@@ -208,9 +210,10 @@ function waitFor<T>(
 }
 
 function whole(bytes: Uint8Array<ArrayBuffer>, type: string): Response {
-  return new Response(bytes, {
+  const response = new Response(bytes, {
     headers: { "Content-Type": type, "Content-Length": String(bytes.length), "Cache-Control": IMMUTABLE },
   });
+  return Object.assign(response, { [wholeBody]: bytes });
 }
 
 function text(body: string, type: string, cacheControl: string): Response {
