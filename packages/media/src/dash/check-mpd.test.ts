@@ -120,3 +120,8 @@ describe("a broken rule is found by its name", () => {
 test("a timeline of billions is not unfolded", () => {
   expect(checkMpd(withTemplate({ timeline: [{ t: 0, d: 1, r: 2_000_000_000 }] })).length).toBeGreaterThan(0);
 });
+
+test("a timeline of hundreds of thousands of entries is judged", () => {
+  const timeline = Array.from({ length: 300_000 }, () => ({ d: 180_000 }));
+  expect(() => checkMpd(withTemplate({ timeline }))).not.toThrow();
+});

@@ -254,8 +254,9 @@ export const mpdRules: readonly MpdRule<Mpd>[] = [
       for (const { template, representation } of lowLatency(mpd)) {
         const offset = template.availabilityTimeOffset ?? 0;
         const timescale = template.timescale ?? 1;
-        const longest =
-          Math.max(template.duration ?? 0, ...(template.timeline ?? []).map((entry) => entry.d)) / timescale;
+        let longest = template.duration ?? 0;
+        for (const { d } of template.timeline ?? []) longest = Math.max(longest, d);
+        longest /= timescale;
         if (Number.isFinite(offset) && longest > 0 && offset >= longest) {
           report(
             `@availabilityTimeOffset of ${representation.id} is ${offset} s, and no segment lasts longer than ${longest} s`,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DocumentError } from "../document-error.ts";
+import { MediaError } from "../errors.ts";
 import { mpd } from "./arbitrary-mpd.ts";
 import { parseMpd } from "./parse-mpd.ts";
 import { writeMpd } from "./write-mpd.ts";
@@ -58,8 +58,8 @@ describe("whatever the text", () => {
         try {
           parseMpd(input);
         } catch (error) {
-          expect(error).toBeInstanceOf(DocumentError);
-          expect((error as DocumentError).line).toBeGreaterThan(0);
+          expect(error).toBeInstanceOf(MediaError);
+          expect((error as MediaError).line).toBeGreaterThan(0);
         }
       }),
       { numRuns: 500 },
@@ -79,10 +79,23 @@ describe("whatever the text", () => {
         try {
           parseMpd(text.slice(0, position) + insert + text.slice(position + remove));
         } catch (error) {
-          expect(error).toBeInstanceOf(DocumentError);
+          expect(error).toBeInstanceOf(MediaError);
         }
       }),
     );
+  });
+
+  test("attributes of a megabyte do not hang", () => {
+    const blank = `a${" ".repeat(1_000_000)}b`;
+    expect(
+      parseMpd(`<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="${blank}" minBufferTime="PT0S"/>`).profiles,
+    ).toEqual([blank]);
+    for (const [name, value] of [
+      ["availabilityTimeOffset", `${"1".repeat(1_000_000)}x`],
+      ["timeShiftBufferDepth", `P${"1".repeat(1_000_000)}`],
+    ]) {
+      expect(catchError(() => parseMpd(inMpd(`<BaseURL ${name}="${value}"/>`))).code).toBe("MALFORMED");
+    }
   });
 
   test("a megabyte of one piece does not hang", () => {
@@ -101,7 +114,7 @@ describe("whatever the text", () => {
       "<a xmlns:p='q'/>",
     ]) {
       const input = head + piece.repeat(1_000_000 / piece.length);
-      expect(() => parseMpd(input)).toThrow(DocumentError);
+      expect(() => parseMpd(input)).toThrow(expect.objectContaining({ name: "MediaError", line: expect.any(Number) }));
     }
   });
 });
@@ -176,17 +189,17 @@ describe("errors say what is wrong and where", () => {
     [inMpd("\u0001"), "MALFORMED", 2, "a character that XML does not allow"],
   ])("%#: $3", (text, code, line, message) => {
     const error = catchError(() => parseMpd(text));
-    expect(error).toBeInstanceOf(DocumentError);
+    expect(error).toBeInstanceOf(MediaError);
     expect({ code: error.code, line: error.line }).toEqual({ code, line });
     expect(error.message).toContain(message);
   });
 });
 
-function catchError(run: () => void): DocumentError {
+function catchError(run: () => void): MediaError {
   try {
     run();
   } catch (error) {
-    return error as DocumentError;
+    return error as MediaError;
   }
   throw new Error("nothing was thrown");
 }

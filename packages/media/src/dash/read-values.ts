@@ -1,7 +1,8 @@
 /** Reads attribute values of XML Schema types from an element. */
 
 import { parseDateTime } from "../date-time.ts";
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
+import type { MediaError } from "../errors.ts";
 import type { ReadElement } from "./read-xml.ts";
 
 const DURATION =
@@ -20,8 +21,8 @@ export class Values {
     return Object.hasOwn(attributes, name) ? attributes[name] : undefined;
   }
 
-  #malformed(message: string): DocumentError {
-    return new DocumentError("MALFORMED", this.element.line, `${this.element.name} ${message}`);
+  #malformed(message: string): MediaError {
+    return documentError("MALFORMED", this.element.line, `${this.element.name} ${message}`);
   }
 
   required<T>(name: string, value: T | undefined): T {
@@ -36,7 +37,8 @@ export class Values {
   list(name: string, separator: "," | " "): readonly string[] | undefined {
     const raw = this.#raw(name)?.trim();
     if (raw === undefined) return undefined;
-    return raw === "" ? [] : raw.split(separator === "," ? /\s*,\s*/ : /\s+/);
+    if (raw === "") return [];
+    return separator === "," ? raw.split(",").map((item) => item.trim()) : raw.split(/\s+/);
   }
 
   oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
@@ -61,7 +63,7 @@ export class Values {
     if (!/^[+-]?\d{1,20}$/.test(raw)) throw this.#malformed(`@${name} is no integer: ${JSON.stringify(raw)}`);
     const value = Number(raw) + 0;
     if (!Number.isSafeInteger(value)) {
-      throw new DocumentError(
+      throw documentError(
         "LIMIT_EXCEEDED",
         this.element.line,
         `${this.element.name} @${name} is above 2^53 - 1: ${raw}`,
@@ -81,7 +83,7 @@ export class Values {
     if (raw === undefined) return undefined;
     if (raw === "INF" || raw === "+INF") return Number.POSITIVE_INFINITY;
     if (raw === "-INF") return Number.NEGATIVE_INFINITY;
-    if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?$/.test(raw))
+    if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?$/.test(raw))
       throw this.#malformed(`@${name} is no number: ${JSON.stringify(raw)}`);
     return Number(raw) + 0;
   }
@@ -95,7 +97,7 @@ export class Values {
       throw this.#malformed(`@${name} is no duration from 0 on: ${JSON.stringify(raw)}`);
     const [, , years = "0", months = "0", days = "0", hours = "0", minutes = "0", seconds = "0"] = match;
     if (Number(years) > 0 || Number(months) > 0) {
-      throw new DocumentError(
+      throw documentError(
         "UNSUPPORTED",
         this.element.line,
         `${this.element.name} @${name} has years or months, which are of no fixed length`,
@@ -103,11 +105,7 @@ export class Values {
     }
     const total = Number(days) * 86_400 + Number(hours) * 3_600 + Number(minutes) * 60 + Number(seconds);
     if (!(total < 1e12))
-      throw new DocumentError(
-        "LIMIT_EXCEEDED",
-        this.element.line,
-        `${this.element.name} @${name} is not below 10^12 s`,
-      );
+      throw documentError("LIMIT_EXCEEDED", this.element.line, `${this.element.name} @${name} is not below 10^12 s`);
     return total < 1e9 ? Math.round(total * 1e6) / 1e6 : total;
   }
 

@@ -174,6 +174,8 @@ describe("what cannot be written is refused", () => {
     ["a duration without end", { timeShiftBufferDepth: Number.POSITIVE_INFINITY }],
     ["a date of no time", { publishTime: Number.NaN }],
     ["a control character", { id: "\u0000" }],
+    ["a separator in an item of a list", { profiles: ["a,b"] }],
+    ["an empty item of a list", { profiles: [""] }],
     ["a lone surrogate", { id: "\ud800" }],
     ["a fraction of a tick", { periods: [{ adaptationSets: [], segmentTemplate: { timeline: [{ d: 1.5 }] } }] }],
   ])("%s", (_, changes) => {

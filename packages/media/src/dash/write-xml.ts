@@ -30,8 +30,18 @@ export function text(name: string, value: string | undefined): string {
 }
 
 /** A list of text, separated. */
-export function list(name: string, values: readonly string[] | undefined, separator: string): string {
-  return values === undefined ? "" : ` ${name}="${escapeXml(values.join(separator))}"`;
+export function list(name: string, values: readonly string[] | undefined, separator: "," | " "): string {
+  if (values === undefined) return "";
+  for (const value of values) {
+    const isSplit = separator === "," ? value.includes(",") || value.trim() !== value : /\s/.test(value);
+    if (value === "" || isSplit) {
+      throw new MediaError(
+        "INVALID_ARGUMENT",
+        `an item of ${name} must be neither empty nor hold its separator: ${JSON.stringify(value)}`,
+      );
+    }
+  }
+  return ` ${name}="${escapeXml(values.join(separator))}"`;
 }
 
 /** xs:boolean. */
