@@ -1,5 +1,6 @@
 /** Dates of playlists and MPDs: ISO 8601 with an optional fraction and time zone. */
-import { DocumentError } from "./document-error.ts";
+import { documentError } from "./document-error.ts";
+import type { MediaError } from "./errors.ts";
 
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?:Z|[+-]\d\d(?::?\d\d)?)?$/;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -58,7 +59,7 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-function malformed(text: string, line: number, what: string): DocumentError {
+function malformed(text: string, line: number, what: string): MediaError {
   const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
-  return new DocumentError("MALFORMED", line, `${what} is no ISO 8601 date and time: ${shown}`);
+  return documentError("MALFORMED", line, `${what} is no ISO 8601 date and time: ${shown}`);
 }

@@ -22,14 +22,23 @@ export type MediaErrorCode =
   | "SOURCE_ENDED"
   | "READER_TOO_SLOW";
 
+/** Options of {@link MediaError}. */
+export interface MediaErrorOptions extends ErrorOptions {
+  /** See {@link MediaError.line}. */
+  readonly line?: number;
+}
+
 /** Every error this package throws. */
 export class MediaError extends Error {
   override readonly name = "MediaError";
   /** Stable, for programs; the message is for people. */
   readonly code: MediaErrorCode;
+  /** From 1: the line of the playlist or MPD that cannot be read. Absent where no text is read. */
+  declare readonly line?: number;
 
-  constructor(code: MediaErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: MediaErrorCode, message: string, options?: MediaErrorOptions) {
     super(message, options);
     this.code = code;
+    if (options?.line !== undefined) this.line = options.line;
   }
 }

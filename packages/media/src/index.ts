@@ -13,8 +13,7 @@ export * from "./codecs/index.ts";
 // DASH documents (ISO/IEC 23009-1)
 export * from "./dash/index.ts";
 // Errors
-export { DocumentError } from "./document-error.ts";
-export { MediaError, type MediaErrorCode } from "./errors.ts";
+export { MediaError, type MediaErrorCode, type MediaErrorOptions } from "./errors.ts";
 // HLS playlists (RFC 8216bis)
 export * from "./hls/index.ts";
 // Time

@@ -1,5 +1,5 @@
 /** Reads an MPD (ISO/IEC 23009-1 §5.3). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import type {
   DashContentSteering,
   EventStream,
@@ -22,13 +22,13 @@ import { type ReadElement, readXml } from "./read-xml.ts";
 /**
  * Reads an MPD. Elements and attributes that this module does not know are passed over.
  *
- * @throws {DocumentError} `MALFORMED` when it is not well-formed XML, not an MPD, or an attribute has another type than the schema's; `UNSUPPORTED`
+ * @throws {MediaError} `MALFORMED` when it is not well-formed XML, not an MPD, or an attribute has another type than the schema's; `UNSUPPORTED`
  * for a document type declaration, or a duration in years or months; `LIMIT_EXCEEDED` for elements nested deeper than 64 or a number above 2^53 - 1.
  */
 export function parseMpd(text: string): Mpd {
   const root = readXml(text);
   if (root.name !== "MPD" || root.namespace !== MPD_NAMESPACE) {
-    throw new DocumentError(
+    throw documentError(
       "MALFORMED",
       root.line,
       `the root is no MPD of ${MPD_NAMESPACE}, but ${root.name} of ${root.namespace || "no namespace"}`,

@@ -1,5 +1,6 @@
 /** Reads XML 1.0 with namespaces, strictly and without DTD: what an MPD is written in. */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
+import type { MediaError } from "../errors.ts";
 import type { XmlElement } from "./xml.ts";
 
 /** Elements within elements. An MPD needs seven. */
@@ -39,7 +40,7 @@ interface OpenElement {
 /**
  * Reads a document: its root element.
  *
- * @throws {DocumentError} `MALFORMED` when it is not well-formed; `UNSUPPORTED` for a document type declaration; `LIMIT_EXCEEDED` when elements nest too deep.
+ * @throws {MediaError} `MALFORMED` when it is not well-formed; `UNSUPPORTED` for a document type declaration; `LIMIT_EXCEEDED` when elements nest too deep.
  */
 export function readXml(text: string): ReadElement {
   return new XmlReader(text).read();
@@ -298,8 +299,8 @@ class XmlReader {
     code: "MALFORMED" | "UNSUPPORTED" | "LIMIT_EXCEEDED",
     message: string,
     position: number = this.#at,
-  ): DocumentError {
-    return new DocumentError(code, this.#lineOf(position), message);
+  ): MediaError {
+    return documentError(code, this.#lineOf(position), message);
   }
 }
 

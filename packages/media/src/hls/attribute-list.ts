@@ -1,7 +1,8 @@
 /** Reads attribute lists strictly (RFC 8216bis §4.2). */
 
 import { parseDateTime } from "../date-time.ts";
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
+import type { MediaError } from "../errors.ts";
 import type { AttributeValue, ByteRange } from "./media-playlist.ts";
 import type { Resolution } from "./multivariant-playlist.ts";
 import type { Variables } from "./variables.ts";
@@ -20,19 +21,19 @@ const HEXADECIMAL = /^0[xX][0-9A-Fa-f]+$/;
 /** A decimal-integer as it stands in a tag. */
 export function readInteger(text: string, line: number, what: string): number {
   if (!DECIMAL_INTEGER.test(text))
-    throw new DocumentError("MALFORMED", line, `${what} is no decimal-integer: ${show(text)}`);
+    throw documentError("MALFORMED", line, `${what} is no decimal-integer: ${show(text)}`);
   const value = Number(text);
   if (!Number.isSafeInteger(value))
-    throw new DocumentError("LIMIT_EXCEEDED", line, `${what} is above 2^53 - 1: ${show(text)}`);
+    throw documentError("LIMIT_EXCEEDED", line, `${what} is above 2^53 - 1: ${show(text)}`);
   return value;
 }
 
 /** A decimal-floating-point as it stands in a tag. */
 export function readDecimal(text: string, line: number, what: string): number {
   if (!DECIMAL.test(text))
-    throw new DocumentError("MALFORMED", line, `${what} is no decimal-floating-point: ${show(text)}`);
+    throw documentError("MALFORMED", line, `${what} is no decimal-floating-point: ${show(text)}`);
   const value = Number(text);
-  if (!(value < 1e15)) throw new DocumentError("LIMIT_EXCEEDED", line, `${what} is not below 10^15: ${show(text)}`);
+  if (!(value < 1e15)) throw documentError("LIMIT_EXCEEDED", line, `${what} is not below 10^15: ${show(text)}`);
   return value;
 }
 
@@ -75,7 +76,7 @@ export class AttributeList {
       }
       const name = text.slice(nameStart, at);
       if (this.#names.length === MAX_ATTRIBUTES) {
-        throw new DocumentError("LIMIT_EXCEEDED", this.line, `${this.tag} has more than ${MAX_ATTRIBUTES} attributes`);
+        throw documentError("LIMIT_EXCEEDED", this.line, `${this.tag} has more than ${MAX_ATTRIBUTES} attributes`);
       }
       if (this.#names.includes(name)) throw this.#malformed(`has ${name} twice`);
       at += 1;
@@ -113,8 +114,8 @@ export class AttributeList {
     return index === -1 ? undefined : this.#values[index];
   }
 
-  #malformed(message: string): DocumentError {
-    return new DocumentError("MALFORMED", this.line, `${this.tag} ${message}`);
+  #malformed(message: string): MediaError {
+    return documentError("MALFORMED", this.line, `${this.tag} ${message}`);
   }
 
   #required<T>(name: string, value: T | undefined): T {
@@ -201,7 +202,7 @@ export class AttributeList {
     if (!SIGNED_DECIMAL.test(raw)) throw this.#malformed(`${name} is no signed-decimal-floating-point: ${show(raw)}`);
     const value = Number(raw) + 0;
     if (!(Math.abs(value) < 1e15))
-      throw new DocumentError("LIMIT_EXCEEDED", this.line, `${this.tag} ${name} is not below 10^15`);
+      throw documentError("LIMIT_EXCEEDED", this.line, `${this.tag} ${name} is not below 10^15`);
     return value;
   }
 

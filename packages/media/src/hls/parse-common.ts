@@ -1,5 +1,5 @@
 /** Reads the tags that both kinds of playlist can have (RFC 8216bis §4.4.2), and keys. */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import { AttributeList, readInteger } from "./attribute-list.ts";
 import type { Define, Key, StartPoint } from "./media-playlist.ts";
 import type { Variables } from "./variables.ts";
@@ -22,9 +22,9 @@ export class CommonTags {
     this.#mayImport = mayImport;
   }
 
-  /** @throws {DocumentError} `MALFORMED` when a tag that may stand only once stands twice. */
+  /** @throws {MediaError} `MALFORMED` when a tag that may stand only once stands twice. */
   once(name: string, line: number): void {
-    if (this.#seen.has(name)) throw new DocumentError("MALFORMED", line, `${name.slice(1)} stands twice`);
+    if (this.#seen.has(name)) throw documentError("MALFORMED", line, `${name.slice(1)} stands twice`);
     this.#seen.add(name);
   }
 
@@ -34,9 +34,9 @@ export class CommonTags {
       case "#EXT-X-VERSION":
         this.once(name, line);
         this.version = readInteger(text.slice(15), line, "EXT-X-VERSION");
-        if (this.version < 1) throw new DocumentError("MALFORMED", line, "EXT-X-VERSION is below 1");
+        if (this.version < 1) throw documentError("MALFORMED", line, "EXT-X-VERSION is below 1");
         if (this.version > HIGHEST_VERSION) {
-          throw new DocumentError(
+          throw documentError(
             "UNSUPPORTED",
             line,
             `EXT-X-VERSION ${this.version} is above ${HIGHEST_VERSION}, the highest known`,
@@ -59,7 +59,7 @@ export class CommonTags {
         this.#readDefine(text, line);
         return true;
       case "#EXTM3U":
-        throw new DocumentError("MALFORMED", line, "EXTM3U stands twice");
+        throw documentError("MALFORMED", line, "EXTM3U stands twice");
       default:
         return false;
     }
@@ -72,13 +72,13 @@ export class CommonTags {
     const queryParam = attributes.string("QUERYPARAM");
     const given = [name, imported, queryParam].filter((value) => value !== undefined);
     if (given.length !== 1)
-      throw new DocumentError("MALFORMED", line, "EXT-X-DEFINE needs one of NAME, IMPORT and QUERYPARAM");
+      throw documentError("MALFORMED", line, "EXT-X-DEFINE needs one of NAME, IMPORT and QUERYPARAM");
     let define: Define;
     if (name !== undefined) define = { name, value: attributes.requiredString("VALUE") };
     else if (imported !== undefined) define = { import: imported };
     else define = { queryParam: queryParam! };
     if ("import" in define && !this.#mayImport) {
-      throw new DocumentError("MALFORMED", line, "a Multivariant Playlist has nothing to IMPORT from");
+      throw documentError("MALFORMED", line, "a Multivariant Playlist has nothing to IMPORT from");
     }
     this.#variables.define(define, line);
     this.defines.push(define);
@@ -91,13 +91,13 @@ export function readKey(attributes: AttributeList): Key | null {
   const { line, tag } = attributes;
   if (method === "NONE") {
     if (attributes.names.length > 1)
-      throw new DocumentError("MALFORMED", line, `${tag} with METHOD=NONE must have no other attribute`);
+      throw documentError("MALFORMED", line, `${tag} with METHOD=NONE must have no other attribute`);
     return null;
   }
   const key: { -readonly [K in keyof Key]: Key[K] } = { method, uri: attributes.requiredString("URI") };
   const iv = attributes.hexadecimal("IV");
   if (iv !== undefined) {
-    if (iv.length > 16) throw new DocumentError("MALFORMED", line, `${tag} IV is longer than 128 bits`);
+    if (iv.length > 16) throw documentError("MALFORMED", line, `${tag} IV is longer than 128 bits`);
     key.iv = new Uint8Array(16);
     key.iv.set(iv, 16 - iv.length);
   }

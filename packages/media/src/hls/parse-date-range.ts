@@ -1,5 +1,5 @@
 /** Reads EXT-X-DATERANGE (RFC 8216bis §4.4.5.1). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import type { AttributeList } from "./attribute-list.ts";
 import type { AttributeValue, DateRange } from "./media-playlist.ts";
 
@@ -38,7 +38,7 @@ export function readDateRange(attributes: AttributeList): DateRange {
         break;
       case "END-ON-NEXT":
         if (attributes.enumerated(name) !== "YES")
-          throw new DocumentError("MALFORMED", attributes.line, "EXT-X-DATERANGE END-ON-NEXT can only be YES");
+          throw documentError("MALFORMED", attributes.line, "EXT-X-DATERANGE END-ON-NEXT can only be YES");
         range.endOnNext = true;
         break;
       default:

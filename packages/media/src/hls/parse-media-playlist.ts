@@ -1,5 +1,5 @@
 /** Reads a Media Playlist (RFC 8216bis §4.4.2–4.4.5). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import { AttributeList, readInteger } from "./attribute-list.ts";
 import type { DateRange, MediaPlaylist, PreloadHint, RenditionReport, ServerControl, Skip } from "./media-playlist.ts";
 import { CommonTags } from "./parse-common.ts";
@@ -16,7 +16,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * Tags that apply to what follows (EXT-X-MAP, EXT-X-KEY, EXT-X-BITRATE) end up in every segment they apply to, as one shared object. Unknown tags are
  * kept, unknown attributes passed over.
  *
- * @throws {DocumentError} `MALFORMED` when the text breaks the grammar or a rule on which the meaning hangs; `UNSUPPORTED` for a version above 13;
+ * @throws {MediaError} `MALFORMED` when the text breaks the grammar or a rule on which the meaning hangs; `UNSUPPORTED` for a version above 13;
  * `LIMIT_EXCEEDED` for a number above 2^53 - 1 or variables that unfold without measure.
  */
 export function parseMediaPlaylist(text: string, options: ParsePlaylistOptions = {}): MediaPlaylist {
@@ -66,7 +66,7 @@ class MediaPlaylistReader {
     const end = this.#lines.number;
     const { segments, openSegment, trailingTags } = this.#segments.finish(end);
     if (playlist.targetDuration === undefined)
-      throw new DocumentError("MALFORMED", end, "a Media Playlist needs EXT-X-TARGETDURATION");
+      throw documentError("MALFORMED", end, "a Media Playlist needs EXT-X-TARGETDURATION");
     if (common.version !== undefined) playlist.version = common.version;
     if (common.independentSegments) playlist.independentSegments = true;
     if (common.start !== undefined) playlist.start = common.start;
@@ -88,7 +88,7 @@ class MediaPlaylistReader {
 
   #readUnknown(name: string, line: string, number: number): void {
     if (MULTIVARIANT_TAGS.has(name)) {
-      throw new DocumentError(
+      throw documentError(
         "MALFORMED",
         number,
         `${name.slice(1)} belongs to a Multivariant Playlist, and this is a Media Playlist`,
@@ -119,7 +119,7 @@ class MediaPlaylistReader {
       case "#EXT-X-PLAYLIST-TYPE":
         this.#common.once(name, number);
         if (value !== "EVENT" && value !== "VOD")
-          throw new DocumentError("MALFORMED", number, "EXT-X-PLAYLIST-TYPE is EVENT or VOD");
+          throw documentError("MALFORMED", number, "EXT-X-PLAYLIST-TYPE is EVENT or VOD");
         playlist.playlistType = value;
         return true;
       case "#EXT-X-I-FRAMES-ONLY":
@@ -166,7 +166,7 @@ class MediaPlaylistReader {
 
   #beforeSegments(name: string, number: number): void {
     if (this.#segments.begun)
-      throw new DocumentError("MALFORMED", number, `${name.slice(1)} must come before the first Media Segment`);
+      throw documentError("MALFORMED", number, `${name.slice(1)} must come before the first Media Segment`);
   }
 }
 

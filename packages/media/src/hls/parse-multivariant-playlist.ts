@@ -1,5 +1,5 @@
 /** Reads a Multivariant Playlist (RFC 8216bis §4.4.6). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import { AttributeList, show } from "./attribute-list.ts";
 import type { Key } from "./media-playlist.ts";
 import type {
@@ -20,7 +20,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /**
  * Reads a Multivariant Playlist. Unknown tags are kept, unknown attributes passed over.
  *
- * @throws {DocumentError} `MALFORMED` when the text breaks the grammar or a rule on which the meaning hangs; `UNSUPPORTED` for a version above 13;
+ * @throws {MediaError} `MALFORMED` when the text breaks the grammar or a rule on which the meaning hangs; `UNSUPPORTED` for a version above 13;
  * `LIMIT_EXCEEDED` for a number above 2^53 - 1 or variables that unfold without measure.
  */
 export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOptions = {}): MultivariantPlaylist {
@@ -38,7 +38,7 @@ export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOp
   for (let line = lines.next(); line !== undefined; line = lines.next()) {
     const number = lines.number;
     if (line.charCodeAt(0) !== 0x23)
-      throw new DocumentError("MALFORMED", number, `a URI without EXT-X-STREAM-INF before it: ${show(line)}`);
+      throw documentError("MALFORMED", number, `a URI without EXT-X-STREAM-INF before it: ${show(line)}`);
     const name = tagName(line);
     const list = (): AttributeList => new AttributeList(name.slice(1), line ?? "", name.length + 1, number, variables);
     switch (name) {
@@ -46,7 +46,7 @@ export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOp
         const attributes = list();
         const uri = lines.next();
         if (uri === undefined || uri.charCodeAt(0) === 0x23) {
-          throw new DocumentError("MALFORMED", number, "EXT-X-STREAM-INF must be followed by a URI");
+          throw documentError("MALFORMED", number, "EXT-X-STREAM-INF must be followed by a URI");
         }
         variants.push(readVariant(attributes, variables.substitute(uri, lines.number)));
         break;
@@ -64,7 +64,7 @@ export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOp
         break;
       case "#EXT-X-SESSION-KEY": {
         const key = readKey(list());
-        if (key === null) throw new DocumentError("MALFORMED", number, "EXT-X-SESSION-KEY must not have METHOD=NONE");
+        if (key === null) throw documentError("MALFORMED", number, "EXT-X-SESSION-KEY must not have METHOD=NONE");
         sessionKeys.push(key);
         break;
       }
@@ -75,7 +75,7 @@ export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOp
       default:
         if (common.read(name, line, number)) break;
         if (MEDIA_TAGS.has(name)) {
-          throw new DocumentError(
+          throw documentError(
             "MALFORMED",
             number,
             `${name.slice(1)} belongs to a Media Playlist, and this is a Multivariant Playlist`,
@@ -156,7 +156,7 @@ function readRendition(attributes: AttributeList): Rendition {
   put(rendition, "characteristics", attributes.strings("CHARACTERISTICS", ","));
   put(rendition, "channels", attributes.string("CHANNELS"));
   if (rendition.type === "CLOSED-CAPTIONS" && rendition.uri !== undefined) {
-    throw new DocumentError("MALFORMED", attributes.line, "EXT-X-MEDIA of TYPE=CLOSED-CAPTIONS must not have URI");
+    throw documentError("MALFORMED", attributes.line, "EXT-X-MEDIA of TYPE=CLOSED-CAPTIONS must not have URI");
   }
   if (rendition.type === "CLOSED-CAPTIONS") attributes.requiredString("INSTREAM-ID");
   if (rendition.type === "SUBTITLES") attributes.requiredString("URI");
@@ -170,7 +170,7 @@ function readSessionData(attributes: AttributeList): SessionData {
   put(data, "format", attributes.oneOf("FORMAT", ["JSON", "RAW"]));
   put(data, "language", attributes.string("LANGUAGE"));
   if ((data.value === undefined) === (data.uri === undefined)) {
-    throw new DocumentError("MALFORMED", attributes.line, "EXT-X-SESSION-DATA needs either VALUE or URI");
+    throw documentError("MALFORMED", attributes.line, "EXT-X-SESSION-DATA needs either VALUE or URI");
   }
   return data;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DocumentError } from "../document-error.ts";
+import { MediaError } from "../errors.ts";
 import { mediaPlaylist, multivariantPlaylist } from "./arbitrary-playlist.ts";
 import { parseMediaPlaylist } from "./parse-media-playlist.ts";
 import { parseMultivariantPlaylist } from "./parse-multivariant-playlist.ts";
@@ -77,8 +77,8 @@ describe("whatever the text", () => {
         try {
           parsePlaylist(input);
         } catch (error) {
-          expect(error).toBeInstanceOf(DocumentError);
-          expect((error as DocumentError).line).toBeGreaterThan(0);
+          expect(error).toBeInstanceOf(MediaError);
+          expect((error as MediaError).line).toBeGreaterThan(0);
         }
       }),
       { numRuns: 500 },
@@ -88,7 +88,9 @@ describe("whatever the text", () => {
   test("a megabyte of quotation marks, commas or one endless line does not hang", () => {
     for (const piece of ['"', ",", "A", "=", "{$", '\n#EXT-X-KEY:METHOD=AES-128,URI="u"']) {
       const input = `#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART:${piece.repeat(1_000_000 / piece.length)}`;
-      expect(() => parseMediaPlaylist(input)).toThrow(DocumentError);
+      expect(() => parseMediaPlaylist(input)).toThrow(
+        expect.objectContaining({ name: "MediaError", line: expect.any(Number) }),
+      );
     }
   });
 });
@@ -169,7 +171,7 @@ describe("errors say what is wrong and where", () => {
     [media('#EXT-X-MAP:URI="{$a}"'), "MALFORMED", 3, "the variable a is not defined before its use"],
   ])("%j", (text, code, line, message) => {
     const error = catchError(() => parsePlaylist(text));
-    expect(error).toBeInstanceOf(DocumentError);
+    expect(error).toBeInstanceOf(MediaError);
     expect({ code: error.code, line: error.line }).toEqual({ code, line });
     expect(error.message).toContain(message);
   });
@@ -206,6 +208,13 @@ describe("variables", () => {
     ]);
   });
 
+  test("may have any name, __proto__ too, and errors of a playlist that is no text have no line", () => {
+    const defines = [{ name: "__proto__", value: "a" }];
+    expect(Object.entries(playlistVariables({ defines }))).toEqual([["__proto__", "a"]]);
+    const error = catchError(() => playlistVariables({ defines: [{ queryParam: "v" }] }, "https://x/"));
+    expect({ code: error.code, line: error.line }).toEqual({ code: "MALFORMED", line: undefined });
+  });
+
   test("do not unfold without measure", () => {
     const lines = [
       `#EXT-X-DEFINE:NAME="a",VALUE="${"x".repeat(100_000)}"`,
@@ -229,11 +238,11 @@ test("tags of others stay with the segment they stand in", () => {
   });
 });
 
-function catchError(run: () => void): DocumentError {
+function catchError(run: () => void): MediaError {
   try {
     run();
   } catch (error) {
-    return error as DocumentError;
+    return error as MediaError;
   }
   throw new Error("nothing was thrown");
 }

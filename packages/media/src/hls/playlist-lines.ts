@@ -1,5 +1,5 @@
 /** The lines of a playlist (RFC 8216bis §4.1). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 
 /** Reads the lines one by one: ends are LF or CRLF, blank lines and comments are passed over. */
 export class PlaylistLines {
@@ -8,13 +8,13 @@ export class PlaylistLines {
   /** Number of the line read last, from 1. */
   number = 0;
 
-  /** @throws {DocumentError} `MALFORMED` when the text does not begin with EXTM3U. */
+  /** @throws {MediaError} `MALFORMED` when the text does not begin with EXTM3U. */
   constructor(text: string) {
     this.#text = text;
     if (text.charCodeAt(0) === 0xfeff)
-      throw new DocumentError("MALFORMED", 1, "a playlist must not begin with a byte order mark");
+      throw documentError("MALFORMED", 1, "a playlist must not begin with a byte order mark");
     if (this.next() !== "#EXTM3U" || this.number !== 1)
-      throw new DocumentError("MALFORMED", 1, "a playlist begins with #EXTM3U");
+      throw documentError("MALFORMED", 1, "a playlist begins with #EXTM3U");
   }
 
   /** The next tag or URI, or undefined at the end. */

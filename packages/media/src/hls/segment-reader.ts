@@ -1,7 +1,7 @@
 /** Reads the tags of Media Segments (RFC 8216bis §4.4.4): what applies to one, and what applies until told otherwise. */
 
 import { parseDateTime } from "../date-time.ts";
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
 import { AttributeList, readByteRange, readDecimal, readInteger, show } from "./attribute-list.ts";
 import type { ByteRange, InitSection, Key, OpenSegment, Part, Segment } from "./media-playlist.ts";
 import { readKey } from "./parse-common.ts";
@@ -91,7 +91,7 @@ export class SegmentReader {
   /** The URI that ends a segment. */
   readUri(text: string, line: number): void {
     if (this.#duration === undefined)
-      throw new DocumentError("MALFORMED", line, `a URI without EXTINF before it: ${show(text)}`);
+      throw documentError("MALFORMED", line, `a URI without EXTINF before it: ${show(text)}`);
     const segment: Mutable<Segment> = { uri: this.#variables.substitute(text, line), duration: this.#duration };
     if (this.#title !== undefined) segment.title = this.#title;
     if (this.#byteRange !== undefined) {
@@ -129,9 +129,8 @@ export class SegmentReader {
     openSegment: OpenSegment | undefined;
     trailingTags: readonly string[];
   } {
-    if (this.#duration !== undefined) throw new DocumentError("MALFORMED", line, "the last EXTINF has no URI");
-    if (this.#byteRange !== undefined)
-      throw new DocumentError("MALFORMED", line, "the last EXT-X-BYTERANGE has no URI");
+    if (this.#duration !== undefined) throw documentError("MALFORMED", line, "the last EXTINF has no URI");
+    if (this.#byteRange !== undefined) throw documentError("MALFORMED", line, "the last EXT-X-BYTERANGE has no URI");
     const segments = this.#segments;
     const trailingTags = this.#tags;
     const isOpen =
@@ -155,8 +154,8 @@ export class SegmentReader {
 
   #readDuration(text: string, line: number): void {
     if (this.#duration !== undefined)
-      throw new DocumentError("MALFORMED", line, "a second EXTINF without a URI in between");
-    if (text.charCodeAt(7) !== 0x3a) throw new DocumentError("MALFORMED", line, "EXTINF needs a duration");
+      throw documentError("MALFORMED", line, "a second EXTINF without a URI in between");
+    if (text.charCodeAt(7) !== 0x3a) throw documentError("MALFORMED", line, "EXTINF needs a duration");
     const comma = text.indexOf(",", 8);
     this.#duration = readDecimal(comma === -1 ? text.slice(8) : text.slice(8, comma), line, "the duration of EXTINF");
     if (comma !== -1 && comma + 1 < text.length) this.#title = text.slice(comma + 1);
@@ -197,7 +196,7 @@ export class SegmentReader {
     const format = key.keyFormat ?? "identity";
     const others = this.#keys?.filter((other) => (other.keyFormat ?? "identity") !== format) ?? [];
     if (others.length === MAX_KEYS) {
-      throw new DocumentError("LIMIT_EXCEEDED", attributes.line, `more than ${MAX_KEYS} keys are in force at once`);
+      throw documentError("LIMIT_EXCEEDED", attributes.line, `more than ${MAX_KEYS} keys are in force at once`);
     }
     this.#keys = [...others, key];
   }
@@ -212,7 +211,7 @@ export class SegmentReader {
     if (range.offset !== undefined) return range;
     if (before?.uri === uri) return { length: range.length, offset: before.end };
     if (this.isDelta && isFirst) return range;
-    throw new DocumentError("MALFORMED", line, "a byte range without offset must follow a range of the same resource");
+    throw documentError("MALFORMED", line, "a byte range without offset must follow a range of the same resource");
   }
 }
 

@@ -1,5 +1,6 @@
 /** Variable substitution (RFC 8216bis §4.3, EXT-X-DEFINE §4.4.2.3). */
-import { DocumentError } from "../document-error.ts";
+import { documentError } from "../document-error.ts";
+import { MediaError } from "../errors.ts";
 import type { Define } from "./media-playlist.ts";
 
 /** Characters that substitution may produce in one playlist: it protects against a small text that unfolds to gigabytes. */
@@ -26,16 +27,16 @@ export class Variables {
     this.#options = options;
   }
 
-  /** @throws {DocumentError} `MALFORMED` for a second definition, or one whose value cannot be found. */
+  /** @throws {MediaError} `MALFORMED` for a second definition, or one whose value cannot be found. */
   define(define: Define, line: number): void {
     const name = "name" in define ? define.name : "import" in define ? define.import : define.queryParam;
     if (!NAME.test(name))
-      throw new DocumentError(
+      throw documentError(
         "MALFORMED",
         line,
         `a variable's name has A-Z, a-z, 0-9, - and _ only: ${JSON.stringify(name)}`,
       );
-    if (this.#values.has(name)) throw new DocumentError("MALFORMED", line, `the variable ${name} is defined twice`);
+    if (this.#values.has(name)) throw documentError("MALFORMED", line, `the variable ${name} is defined twice`);
     this.#values.set(name, this.#valueOf(define, line));
   }
 
@@ -44,7 +45,7 @@ export class Variables {
     if ("import" in define) {
       const imports = this.#options.imports;
       if (imports === undefined || !Object.hasOwn(imports, define.import)) {
-        throw new DocumentError(
+        throw documentError(
           "MALFORMED",
           line,
           `IMPORT of ${define.import}, which the Multivariant Playlist does not define: give it in imports`,
@@ -54,7 +55,7 @@ export class Variables {
     }
     const value = queryParameter(this.#options.url ?? "", define.queryParam);
     if (value === undefined) {
-      throw new DocumentError(
+      throw documentError(
         "MALFORMED",
         line,
         `QUERYPARAM ${define.queryParam} is not in the query of the playlist's URL: give it in url`,
@@ -69,10 +70,10 @@ export class Variables {
     return text.replace(REFERENCE, (_, name: string) => {
       const value = this.#values.get(name);
       if (value === undefined)
-        throw new DocumentError("MALFORMED", line, `the variable ${name} is not defined before its use`);
+        throw documentError("MALFORMED", line, `the variable ${name} is not defined before its use`);
       this.#produced += value.length;
       if (this.#produced > MAX_SUBSTITUTED_LENGTH) {
-        throw new DocumentError(
+        throw documentError(
           "LIMIT_EXCEEDED",
           line,
           `variables unfold to more than ${MAX_SUBSTITUTED_LENGTH} characters`,
@@ -87,22 +88,23 @@ export class Variables {
  * The variables that a Multivariant Playlist defines, to be given as `imports` to its Media Playlists.
  *
  * @param url - its own URL, for `QUERYPARAM`.
- * @throws {DocumentError} `MALFORMED` when a query parameter is missing.
+ * @throws {MediaError} `MALFORMED` when a query parameter is missing.
  */
 export function playlistVariables(
   playlist: { readonly defines?: readonly Define[] },
   url = "",
 ): Record<string, string> {
-  const values: Record<string, string> = {};
+  const values: [name: string, value: string][] = [];
   for (const define of playlist.defines ?? []) {
-    if ("name" in define) values[define.name] = define.value;
+    if ("name" in define) values.push([define.name, define.value]);
     if (!("queryParam" in define)) continue;
     const value = queryParameter(url, define.queryParam);
     if (value === undefined)
-      throw new DocumentError("MALFORMED", 1, `QUERYPARAM ${define.queryParam} is not in ${JSON.stringify(url)}`);
-    values[define.queryParam] = value;
+      throw new MediaError("MALFORMED", `QUERYPARAM ${define.queryParam} is not in ${JSON.stringify(url)}`);
+    values.push([define.queryParam, value]);
   }
-  return values;
+  // Not by assignment: a variable may be named __proto__.
+  return Object.fromEntries(values);
 }
 
 function queryParameter(url: string, name: string): string | undefined {

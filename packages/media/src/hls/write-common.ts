@@ -41,7 +41,9 @@ export function writeKeyAttributes(key: Key): string {
     text += `,IV=${hexadecimal(key.iv)}`;
   }
   if (key.keyFormat !== undefined) text += `,KEYFORMAT=${quoted(key.keyFormat, "KEYFORMAT")}`;
-  if (key.keyFormatVersions !== undefined) text += `,KEYFORMATVERSIONS="${key.keyFormatVersions.join("/")}"`;
+  if (key.keyFormatVersions !== undefined) {
+    text += `,KEYFORMATVERSIONS="${key.keyFormatVersions.map((version) => integer(version, "KEYFORMATVERSIONS")).join("/")}"`;
+  }
   return text;
 }
 

@@ -226,6 +226,10 @@ describe("what cannot be written is refused", () => {
       "an IV of another length",
       { segments: [{ ...one, keys: [{ method: "AES-128", uri: "k", iv: new Uint8Array(8) }] }] },
     ],
+    [
+      "a fraction of a key format version",
+      { segments: [{ ...one, keys: [{ method: "SAMPLE-AES", uri: "k", keyFormatVersions: [1.5] }] }] },
+    ],
     ["a date of no time", { segments: [{ ...one, programDateTime: Number.NaN }] }],
     ["a segment without map after one with it", { segments: [{ ...one, map: { uri: "i" } }, one] }],
     ["a client attribute in lower case", { dateRanges: [{ id: "a", clientAttributes: { "X-a": 1 } }] }],

@@ -50,11 +50,11 @@ export interface MeasuredBitrate {
 export function measureBitrate({ playlist, segmentBytes }: AuthoringMedia): MeasuredBitrate | undefined {
   if (segmentBytes === undefined) return undefined;
   const known: { readonly seconds: number; readonly bits: number }[] = [];
+  const sizeOf = (key: string): number | undefined =>
+    Object.hasOwn(segmentBytes, key) ? segmentBytes[key] : undefined;
   for (const { uri, byteRange, duration } of playlist.segments) {
     const bytes =
-      byteRange === undefined
-        ? segmentBytes[uri]
-        : (segmentBytes[`${uri}@${byteRange.offset ?? 0}`] ?? byteRange.length);
+      byteRange === undefined ? sizeOf(uri) : (sizeOf(`${uri}@${byteRange.offset ?? 0}`) ?? byteRange.length);
     if (bytes !== undefined) known.push({ seconds: duration, bits: bytes * 8 });
   }
   const seconds = known.reduce((sum, item) => sum + item.seconds, 0);
