@@ -267,6 +267,16 @@ describe("a slow reader", () => {
     expect(await slow.next()).toEqual({ done: true, value: undefined });
   });
 
+  test("is dropped once by one write, however many packets that pushes out", async () => {
+    const cost = 10 + PACKET_OVERHEAD;
+    const source = broadcast({ tracks: [video, audio], maxBytes: 5 * cost, maxDrops: 1 });
+    const reader = read(source.packets());
+    for (const packet of [frame(0, true), frame(40), sound(60), sound(81), frame(80, true)]) source.write(packet);
+    source.write(frame(120, false, 4 * cost - PACKET_OVERHEAD));
+    expect(source.stats).toMatchObject({ heldPackets: 2, drops: 1, disconnects: 0 });
+    expect(await take(reader, 2)).toEqual([80, 120]);
+  });
+
   test("that catches up has its drops forgiven", async () => {
     const source = broadcast({ maxBytes: 2000, maxDrops: 1 });
     const reader = read(source.packets());

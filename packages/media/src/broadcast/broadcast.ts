@@ -200,7 +200,9 @@ class Broadcast implements PacketBroadcast, ReaderHost {
         `a packet of ${packet.data.byteLength} bytes does not fit maxBytes ${this.#maxBytes}`,
       );
     }
-    while (ring.bytes + cost > this.#maxBytes) this.#forgetOldest();
+    let lost = false;
+    while (ring.bytes + cost > this.#maxBytes) lost = this.#forgetOldest() || lost;
+    if (lost) this.#dropLost();
     const sequence = ring.push(packet);
     this.#packets += 1;
     this.#bytes += packet.data.byteLength;
@@ -244,7 +246,10 @@ class Broadcast implements PacketBroadcast, ReaderHost {
 
   #admit(reader: Reader): void {
     if (this.#start === undefined) this.#joining.add(reader);
-    else reader.join(this.#start.first, new Gate(this.ring.at(this.#start.keyframe), this.#tracks, this.#since));
+    else {
+      const { first, keyframe } = this.#start;
+      reader.join(first, new Gate(this.ring.at(keyframe), keyframe, this.#tracks, this.#since));
+    }
   }
 
   #startAt(sequence: number, keyframe: Packet): void {
@@ -269,7 +274,7 @@ class Broadcast implements PacketBroadcast, ReaderHost {
       const packet = ring.at(at);
       if (packet.track === keyframe.track || before.includes(packet.track)) continue;
       if (!this.#tracks.includes(packet.track)) break;
-      if (reaches(packet, keyframe)) first = at;
+      if (reaches(packet, keyframe.pts, keyframe.track.timescale)) first = at;
       else before.push(packet.track);
     }
     return first;
@@ -288,7 +293,11 @@ class Broadcast implements PacketBroadcast, ReaderHost {
   #trim(newest: Packet): void {
     const { ring } = this;
     const limit = this.#start?.first ?? ring.end;
-    while (ring.head < limit && (!ring.headIsWanted || this.#lags(ring.at(ring.head), newest))) this.#forgetOldest();
+    let lost = false;
+    while (ring.head < limit && (!ring.headIsWanted || this.#lags(ring.at(ring.head), newest))) {
+      lost = this.#forgetOldest() || lost;
+    }
+    if (lost) this.#dropLost();
   }
 
   #lags(packet: Packet, newest: Packet): boolean {
@@ -297,7 +306,8 @@ class Broadcast implements PacketBroadcast, ReaderHost {
     return seconds > this.#maxLag;
   }
 
-  #forgetOldest(): void {
+  /** True when a reader still had to read it. */
+  #forgetOldest(): boolean {
     const { ring } = this;
     const wanted = ring.headIsWanted;
     ring.shift();
@@ -305,9 +315,13 @@ class Broadcast implements PacketBroadcast, ReaderHost {
       const { keyframe } = this.#start;
       this.#start = keyframe < ring.head ? undefined : { keyframe, first: ring.head };
     }
-    if (!wanted) return;
+    return wanted;
+  }
+
+  /** Drops whoever stood at what was forgotten: once for all of it, however much one write pushed out. */
+  #dropLost(): void {
     for (const [reader, onDrop] of this.#readers) {
-      if (reader.position >= 0 && reader.position < ring.head) this.#drop(reader, onDrop);
+      if (reader.position >= 0 && reader.position < this.ring.head) this.#drop(reader, onDrop);
     }
   }
 

@@ -70,8 +70,8 @@ class Model {
     reader.start = start && { keyframe: start.keyframe, tracks: this.tracks, epoch: this.epoch, begun: new Set() };
   }
 
-  forgetOldest(): void {
-    this.head += 1;
+  /** Those who stood at what was forgotten, once for each write however much that was. */
+  dropLost(): void {
     for (const reader of this.readers) {
       if (reader.state !== "reading" || reader.position === undefined || reader.position >= this.head) continue;
       reader.drops += 1;
@@ -86,7 +86,8 @@ class Model {
   }
 
   write(packet: Packet): void {
-    while (this.heldBytes() + packet.data.byteLength + PACKET_OVERHEAD > MAX_BYTES) this.forgetOldest();
+    while (this.heldBytes() + packet.data.byteLength + PACKET_OVERHEAD > MAX_BYTES) this.head += 1;
+    this.dropLost();
     this.written.push(packet);
     if (packet.keyframe && packet.track === this.main()) {
       this.markKeyframe();
@@ -99,8 +100,9 @@ class Model {
       const oldest = this.written[this.head]!;
       const lag = packet.dts / packet.track.timescale - oldest.dts / oldest.track.timescale;
       if (wanted && !(lag > MAX_LAG)) break;
-      this.forgetOldest();
+      this.head += 1;
     }
+    this.dropLost();
   }
 
   /** The next packet for a reader, or undefined where it has to wait, which leaves it where it is. */
