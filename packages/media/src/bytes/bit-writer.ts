@@ -5,7 +5,7 @@ import { MediaError } from "../errors.ts";
 /** Names what is written, for the message of a failure, e.g. `avcC`. */
 export class BitWriter {
   readonly #subject: string;
-  readonly #bytes: number[] = [];
+  #bytes = new Uint8Array(64);
   /** Bits written. */
   #length = 0;
 
@@ -22,10 +22,10 @@ export class BitWriter {
     if (!Number.isInteger(value) || value < 0 || value >= 2 ** count) {
       throw new MediaError("INVALID_ARGUMENT", `${this.#subject}: ${value} does not fit its field of ${count} bits`);
     }
+    this.#reserve(count);
     for (let bit = count - 1; bit >= 0; bit--) {
-      if (this.#length % 8 === 0) this.#bytes.push(0);
       const one = Math.floor(value / 2 ** bit) % 2;
-      this.#bytes[this.#bytes.length - 1]! |= one << (7 - (this.#length % 8));
+      this.#bytes[this.#length >> 3]! |= one << (7 - (this.#length & 7));
       this.#length += 1;
     }
     return this;
@@ -37,12 +37,26 @@ export class BitWriter {
 
   /** Whole bytes, at any position. */
   append(bytes: Uint8Array): this {
-    for (const byte of bytes) this.bits(byte, 8);
+    if (this.#length % 8 !== 0) {
+      for (const byte of bytes) this.bits(byte, 8);
+      return this;
+    }
+    this.#reserve(bytes.byteLength * 8);
+    this.#bytes.set(bytes, this.#length / 8);
+    this.#length += bytes.byteLength * 8;
     return this;
   }
 
-  /** What was written, the last byte filled up with zeros. */
-  finish(): Uint8Array {
-    return Uint8Array.from(this.#bytes);
+  /** What was written, the last byte filled up with zeros, in memory of its own. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, Math.ceil(this.#length / 8));
+  }
+
+  #reserve(bits: number): void {
+    const needed = Math.ceil((this.#length + bits) / 8);
+    if (needed <= this.#bytes.byteLength) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.byteLength * 2));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 }

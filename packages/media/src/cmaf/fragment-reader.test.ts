@@ -200,6 +200,26 @@ test("four thousand million samples without a byte cost nothing", () => {
   expect(reader.push(concat([init, moof, bytes("00000008 6d646174"), fragment]))).toHaveLength(1);
 });
 
+test("a fragment of ever more runs is refused before it costs memory", () => {
+  const fragmentOf = (runs: number) => {
+    const boxes = bytes("00000010 74666864 00000000 00000001"); // tfhd
+    const run = bytes("00000010 7472756e 00000000 00000000");
+    const moof = new Uint8Array(16 + boxes.length + runs * run.length);
+    const view = new DataView(moof.buffer);
+    view.setUint32(0, moof.length);
+    moof.set(Buffer.from("moof"), 4);
+    view.setUint32(8, moof.length - 8);
+    moof.set(Buffer.from("traf"), 12);
+    moof.set(boxes, 16);
+    for (let index = 0; index < runs; index++) moof.set(run, 16 + boxes.length + index * run.length);
+    return concat([init, moof]);
+  };
+  expect(createFragmentReader().push(fragmentOf(65_536))).toEqual([]);
+  expect(() => createFragmentReader().push(fragmentOf(65_537))).toThrow(
+    expect.objectContaining({ code: "LIMIT_EXCEEDED" }),
+  );
+});
+
 test("a decode time before zero, as FFmpeg writes it where it may", () => {
   const early = fragment.slice();
   early.set(bytes("fffffffffffffc18"), Buffer.from(early).indexOf("tfdt") + 8);

@@ -15,6 +15,9 @@ export interface FragmentContext {
   readonly nextDecodeTime: Map<number, number>;
 }
 
+/** Of one fragment: far more than writers that interleave tracks need, few enough to hold. */
+const MAX_RUNS = 65_536;
+
 const BASE_DATA_OFFSET = 0x000001;
 const SAMPLE_DESCRIPTION = 0x000002;
 const SAMPLE_DURATION = 0x000008;
@@ -52,7 +55,12 @@ function readTrackFragment(body: Uint8Array, context: FragmentContext, previousE
   for (const box of childBoxes(body)) {
     if (box.type === "tfhd") header = readTrackFragmentHeader(box.body, context, previousEnd);
     else if (box.type === "tfdt") decodeTime = readDecodeTime(box.body);
-    else if (box.type === "trun") trackRuns.push(box.body);
+    else if (box.type === "trun") {
+      if (runs.length + trackRuns.length === MAX_RUNS) {
+        throw new MediaError("LIMIT_EXCEEDED", `a fragment has more than ${MAX_RUNS} runs of samples`);
+      }
+      trackRuns.push(box.body);
+    }
   }
   if (header === undefined) throw new MediaError("MALFORMED", 'a "traf" has no "tfhd"');
   const { trackId, defaults } = header;

@@ -117,6 +117,12 @@ test("sizes that exceed the bytes or 32 bits are refused", () => {
   expect([...readObus(hex("0a 81808000 ff"))]).toHaveLength(1);
 });
 
+test("a temporal unit of ever more OBUs is refused before it costs memory", () => {
+  const empty = (count: number) => new Uint8Array(2 * count).map((_, index) => (index % 2 === 0 ? 0x7a : 0));
+  expect(stripTemporalDelimiters(empty(65_536))).toHaveLength(2 * 65_536);
+  expect(() => stripTemporalDelimiters(empty(65_537))).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+});
+
 test("other versions and impossible values are refused", () => {
   expect(() => parseAv1Config(hex("82000c00"))).toThrow(expect.objectContaining({ code: "UNSUPPORTED" }));
   const malformed = expect.objectContaining({ code: "MALFORMED" });

@@ -106,7 +106,7 @@ export function av1ConfigFromTemporalUnit(temporalUnit: Uint8Array): Av1Config |
 /** `configOBUs` must have their size; an encoder may leave out that of the last OBU. */
 function withSize(bytes: Uint8Array, payload: Uint8Array): Uint8Array {
   if (bytes[0]! & 0x02) return bytes;
-  const extension = bytes[0]! & 0x04 ? 1 : 0;
+  const headerSize = bytes[0]! & 0x04 ? 2 : 1;
   const size: number[] = [];
   for (let rest = payload.byteLength; ; rest >>>= 7) {
     if (rest < 0x80) {
@@ -115,7 +115,12 @@ function withSize(bytes: Uint8Array, payload: Uint8Array): Uint8Array {
     }
     size.push((rest & 0x7f) | 0x80);
   }
-  return Uint8Array.from([bytes[0]! | 0x02, ...bytes.subarray(1, 1 + extension), ...size, ...payload]);
+  const sized = new Uint8Array(headerSize + size.length + payload.byteLength);
+  sized.set(bytes.subarray(0, headerSize));
+  sized[0]! |= 0x02;
+  sized.set(size, headerSize);
+  sized.set(payload, headerSize + size.length);
+  return sized;
 }
 
 /** The sequence header among the OBUs of a configuration, or undefined where it has none. */

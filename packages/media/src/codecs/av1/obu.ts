@@ -16,6 +16,9 @@ export const AV1_OBU = {
   padding: 15,
 } as const;
 
+/** OBUs of one temporal unit: room for sixteen frames of 4096 tiles, each tile in a group of its own. */
+const MAX_OBUS = 65_536;
+
 /** One open bitstream unit. */
 export interface Av1Obu {
   /** `obu_type`, see {@link AV1_OBU}. */
@@ -31,11 +34,14 @@ export interface Av1Obu {
 /**
  * The OBUs of a temporal unit in the low-overhead format: each with its size, the last one perhaps without.
  *
- * @throws {MediaError} `TRUNCATED` when a size exceeds what is left; `MALFORMED` for a header or size that the specification forbids.
+ * @throws {MediaError} `TRUNCATED` when a size exceeds what is left; `MALFORMED` for a header or size that the specification forbids;
+ * `LIMIT_EXCEEDED` above 65,536 OBUs.
  */
 export function* readObus(temporalUnit: Uint8Array): Generator<Av1Obu, void, undefined> {
   let position = 0;
-  while (position < temporalUnit.byteLength) {
+  for (let count = 0; position < temporalUnit.byteLength; count++) {
+    if (count === MAX_OBUS)
+      throw new MediaError("LIMIT_EXCEEDED", `AV1: more than ${MAX_OBUS} OBUs in a temporal unit`);
     const obu = readObu(temporalUnit, position);
     position += obu.bytes.byteLength;
     yield obu;

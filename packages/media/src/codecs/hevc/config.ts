@@ -46,11 +46,13 @@ export interface HevcConfig {
 
 /** Bytes of `hvcC` before its arrays. */
 const FIXED_SIZE = 23;
+/** In all arrays together: VPS, SPS and PPS have 96 numbers, and SEI messages are few. */
+const MAX_NAL_UNITS = 1024;
 
 /**
  * Parses the body of `hvcC`. Parameter sets are views of `bytes`.
  *
- * @throws {MediaError} `TRUNCATED`; `MALFORMED`; `UNSUPPORTED` for a version other than 1.
+ * @throws {MediaError} `TRUNCATED`; `MALFORMED`; `UNSUPPORTED` for a version above 1; `LIMIT_EXCEEDED` above 1024 NAL units.
  */
 export function parseHevcConfig(bytes: Uint8Array): HevcConfig {
   const arrayReader = new ByteReader(bytes, "hvcC");
@@ -73,7 +75,12 @@ export function parseHevcConfig(bytes: Uint8Array): HevcConfig {
   };
   if (fields.lengthSize === 3) throw reader.malformed("NAL units may not have lengths of 3 bytes");
   const arrays: HevcNalArray[] = [];
-  for (let left = reader.bits(8); left > 0; left--) arrays.push(readArray(arrayReader));
+  let room = MAX_NAL_UNITS;
+  for (let left = reader.bits(8); left > 0; left--) {
+    const array = readArray(arrayReader, room);
+    room -= array.nalUnits.length;
+    arrays.push(array);
+  }
   return { profile, ...fields, arrays };
 }
 
@@ -82,11 +89,15 @@ function reserved(reader: BitReader, skipped: number, count: number): number {
   return reader.bits(count);
 }
 
-function readArray(reader: ByteReader): HevcNalArray {
+function readArray(reader: ByteReader, room: number): HevcNalArray {
   const header = reader.u8();
   const type = header & 0x3f;
+  const count = reader.u16();
+  if (count > room) {
+    throw new MediaError("LIMIT_EXCEEDED", `hvcC: more than ${MAX_NAL_UNITS} NAL units`);
+  }
   const nalUnits: Uint8Array[] = [];
-  for (let left = reader.u16(); left > 0; left--) {
+  for (let left = count; left > 0; left--) {
     const nalUnit = reader.bytes(reader.u16());
     if (nalUnit.byteLength < 2 || hevcNalType(nalUnit[0]!) !== type) {
       throw reader.malformed(`a NAL unit of the array for type ${type} has another type`);

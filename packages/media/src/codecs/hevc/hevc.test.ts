@@ -118,6 +118,18 @@ test("other versions, other NAL units and impossible lengths are refused", () =>
   expect(() => parseHevcSps(hex("4001"))).toThrow(malformed);
 });
 
+test("a configuration of more than a thousand NAL units is refused", () => {
+  const config = parseHevcConfig(stream.config);
+  const sei = (count: number) => ({
+    type: 39,
+    complete: false,
+    nalUnits: Array.from({ length: count }, () => Uint8Array.of(39 << 1, 1)),
+  });
+  const written = (...counts: number[]) => writeHevcConfig({ ...config, arrays: counts.map(sei) });
+  expect(parseHevcConfig(written(512, 512)).arrays).toHaveLength(2);
+  expect(() => parseHevcConfig(written(512, 513))).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
+});
+
 test("what is written is parsed as it was", () => {
   const array = fc
     .record({
