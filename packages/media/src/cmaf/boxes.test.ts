@@ -176,6 +176,25 @@ test("sidx, byte for byte, and back", () => {
   expect(readSegmentIndex(writeSegmentType(["msdh"]))).toBeUndefined();
 });
 
+test("an emsg or prft that does not fit its fields is refused", () => {
+  const event = { schemeIdUri: "urn:x", timescale: 1000, presentationTime: 0, id: 1 };
+  const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
+  for (const change of [
+    { id: -1 },
+    { timescale: 1.5 },
+    { eventDuration: 2 ** 32 },
+    { presentationTime: -1 },
+    { value: "\0" },
+  ]) {
+    expect(() => writeEventMessage({ ...event, ...change })).toThrow(refused);
+  }
+  const reference = { wallClock: 0, mediaTime: 0, trackId: 1 };
+  for (const wallClock of [Date.UTC(1968, 0, 20), Date.UTC(2104, 1, 27), Number.NaN]) {
+    expect(() => writeProducerReference({ ...reference, wallClock })).toThrow(refused);
+  }
+  expect(() => writeProducerReference({ ...reference, mediaTime: 0.5 })).toThrow(refused);
+});
+
 test("a sidx that does not fit its fields is refused", () => {
   const index = { referenceId: 1, timescale: 1, earliestPresentationTime: 0, references: [] };
   const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });

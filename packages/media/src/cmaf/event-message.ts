@@ -27,7 +27,7 @@ const utf8 = new TextEncoder();
 /**
  * An `emsg` of its own, version 1.
  *
- * @throws {MediaError} `INVALID_ARGUMENT` when a text has a NUL or a time is not a safe integer ≥ 0.
+ * @throws {MediaError} `INVALID_ARGUMENT` when a text has a NUL, or a number does not fit its field.
  */
 export function writeEventMessage(event: EventMessage): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(eventMessageSize(event));
@@ -43,22 +43,26 @@ export function eventMessageSize(event: EventMessage): number {
 
 /** @internal */
 export function putEventMessage(view: DataView, offset: number, event: EventMessage): number {
-  const { schemeIdUri, value = "", messageData, presentationTime } = event;
+  const { schemeIdUri, value = "", messageData, presentationTime, timescale, eventDuration = 0xffffffff, id } = event;
   if (schemeIdUri.includes("\0") || value.includes("\0")) {
     throw new MediaError("INVALID_ARGUMENT", "emsg texts end at a NUL and cannot contain one");
   }
   if (!Number.isSafeInteger(presentationTime) || presentationTime < 0) {
     throw new MediaError("INVALID_ARGUMENT", `emsg presentation time ${presentationTime} is not a safe integer ≥ 0`);
   }
+  for (const [name, number] of Object.entries({ timescale, eventDuration, id })) {
+    if (number >>> 0 !== number)
+      throw new MediaError("INVALID_ARGUMENT", `emsg ${name} ${number} is not an integer from 0 to 2^32 - 1`);
+  }
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const end = offset + eventMessageSize(event);
   view.setUint32(offset, end - offset);
   view.setUint32(offset + 4, EMSG);
   view.setUint32(offset + 8, 0x01000000);
-  view.setUint32(offset + 12, event.timescale);
+  view.setUint32(offset + 12, timescale);
   writeUint64(view, offset + 16, presentationTime);
-  view.setUint32(offset + 24, event.eventDuration ?? 0xffffffff);
-  view.setUint32(offset + 28, event.id);
+  view.setUint32(offset + 24, eventDuration);
+  view.setUint32(offset + 28, id);
   let at = offset + 32;
   at += utf8.encodeInto(schemeIdUri, bytes.subarray(at)).written + 1;
   at += utf8.encodeInto(value, bytes.subarray(at)).written + 1;

@@ -4,7 +4,8 @@ import { MediaError } from "../errors.ts";
 import type { Track } from "../track.ts";
 import { readBoxes } from "./box-reader.ts";
 import { readInitSegment } from "./init-reader.ts";
-import { fixture, readAll } from "./testing.ts";
+import { writeInitSegment } from "./init-writer.ts";
+import { fixture, readAll, videoTrack } from "./testing.ts";
 
 const fixtures: [name: string, ...tracks: string[]][] = [
   ["ffmpeg-av1.mp4", "1 av01 av01.0.00M.08 160x90, 12 packets, 2 keyframes, offset 0"],
@@ -71,6 +72,22 @@ test("a track of an unknown codec is not among the tracks, but has details", () 
   expect(init.details.get(2)).toMatchObject({ sampleEntry: "ec-3", supported: false });
   const { packets } = readAll(file, 100);
   expect(packets).toHaveLength(12);
+});
+
+test("an edit list that waits for ever is refused", () => {
+  const init = Buffer.from(writeInitSegment({ tracks: [videoTrack] }));
+  const wait = "001fffffffffffff ffffffffffffffff 00010000"; // an empty edit of 2^53 - 1 ticks
+  const edits = Buffer.from(
+    `00000040 65647473 00000038 656c7374 01000000 00000002 ${wait} ${wait}`.replaceAll(" ", ""),
+    "hex",
+  );
+  const insertAt = init.indexOf("mdia") - 4;
+  for (const container of ["moov", "trak"]) {
+    const size = init.indexOf(container) - 4;
+    init.writeUInt32BE(init.readUInt32BE(size) + edits.length, size);
+  }
+  const file = Buffer.concat([init.subarray(0, insertAt), edits, init.subarray(insertAt)]);
+  expect(() => readInitSegment(file)).toThrow(expect.objectContaining({ name: "MediaError", code: "LIMIT_EXCEEDED" }));
 });
 
 test("a subtitle track has details", () => {

@@ -43,7 +43,8 @@ export interface InitTrackDetails {
  * Sample entries `avc1`, `avc3`, `hvc1`, `hev1`, `av01`, `mp4a` (AAC, MP3) and `Opus` become tracks. Configurations
  * are copies.
  *
- * @throws {MediaError} `TRUNCATED`, `MALFORMED` or `LIMIT_EXCEEDED`; `MALFORMED` too when there is no `moov`.
+ * @throws {MediaError} `TRUNCATED`, `MALFORMED` or `LIMIT_EXCEEDED`; `MALFORMED` too when there is no `moov`; `UNSUPPORTED` for a version or
+ * kind of a known codec's configuration that is not.
  */
 export function readInitSegment(bytes: Uint8Array): InitSegment {
   let fileType: Uint8Array | undefined;
@@ -224,6 +225,7 @@ function readEditList(body: Uint8Array, movieTimescale: number, timescale: numbe
     reader.skip(4);
     if (mediaTime >= 0) return (movieTimescale === 0 ? 0 : rescale(empty, movieTimescale, timescale)) - mediaTime;
     empty += duration;
+    if (!Number.isSafeInteger(empty)) throw new MediaError("LIMIT_EXCEEDED", '"elst" adds up beyond 2^53');
   }
   return 0;
 }

@@ -15,7 +15,7 @@ export type ProducerReferenceMeaning =
 
 /** A wall-clock time tied to a media time of a track. */
 export interface ProducerReference {
-  /** Milliseconds since the Unix epoch; fractions are kept (the box has 2^-32 s). */
+  /** Milliseconds since the Unix epoch, in the years 1968 to 2104; fractions are kept (the box has 2^-32 s). */
   readonly wallClock: number;
   /** Ticks of the track's timescale. Default in {@link writeFragment}: the fragment's decode time. */
   readonly mediaTime?: number;
@@ -32,6 +32,8 @@ const PRFT = 0x70726674;
 /** Seconds from 1900-01-01, where NTP counts from, to 1970-01-01. */
 const NTP_TO_UNIX = 2_208_988_800;
 const ERA = 2 ** 32;
+/** RFC 4330 §3: a time without the highest bit is of the era that begins in 2036. */
+const HALF_ERA = 2 ** 31;
 
 const flagsByMeaning: Readonly<Record<ProducerReferenceMeaning, number>> = {
   "encoder-input": 0,
@@ -74,17 +76,21 @@ export function putProducerReference(
   if (!Number.isSafeInteger(mediaTime) || mediaTime < 0) {
     throw new MediaError("INVALID_ARGUMENT", `prft media time ${mediaTime} is not a safe integer ≥ 0`);
   }
-  if (!Number.isFinite(reference.wallClock)) {
-    throw new MediaError("INVALID_ARGUMENT", `prft wall clock ${reference.wallClock} is not a time in milliseconds`);
-  }
   // Two parts, because one double cannot hold 64 bits: whole seconds and the fraction never exceed 2^32 each.
   const whole = Math.floor(reference.wallClock / 1000);
+  const ntpSeconds = whole + NTP_TO_UNIX;
+  if (!(ntpSeconds >= HALF_ERA && ntpSeconds < ERA + HALF_ERA)) {
+    throw new MediaError(
+      "INVALID_ARGUMENT",
+      `prft wall clock ${reference.wallClock} is not a time in milliseconds between 1968 and 2104`,
+    );
+  }
   const fraction = Math.floor(((reference.wallClock - whole * 1000) / 1000) * ERA);
   view.setUint32(offset, producerReferenceSize);
   view.setUint32(offset + 4, PRFT);
   view.setUint32(offset + 8, 0x01000000 | flagsByMeaning[reference.meaning ?? "encoder-input"]);
   view.setUint32(offset + 12, reference.trackId ?? trackId);
-  view.setUint32(offset + 16, whole + NTP_TO_UNIX);
+  view.setUint32(offset + 16, ntpSeconds);
   view.setUint32(offset + 20, fraction);
   writeUint64(view, offset + 24, mediaTime);
   return offset + producerReferenceSize;
@@ -101,8 +107,7 @@ export function readProducerReference(body: Uint8Array): Required<ProducerRefere
   const versionAndFlags = reader.u32();
   const trackId = reader.u32();
   const ntpSeconds = reader.u32();
-  // RFC 4330 §3: without the highest bit it is a time of the era that begins in 2036.
-  const seconds = (ntpSeconds < 0x80000000 ? ntpSeconds + ERA : ntpSeconds) - NTP_TO_UNIX;
+  const seconds = (ntpSeconds < HALF_ERA ? ntpSeconds + ERA : ntpSeconds) - NTP_TO_UNIX;
   const fraction = reader.u32();
   const wallClock = seconds * 1000 + (fraction * 1000) / ERA;
   const mediaTime = versionAndFlags >>> 24 === 0 ? reader.u32() : reader.u64();
