@@ -20,17 +20,31 @@ export async function multivariant(
   return { text, playlist };
 }
 
-/** Follows a media playlist by blocking reloads until it satisfies `enough`. Yields every version in between. */
-export async function* follow(url: string, signal: AbortSignal): AsyncGenerator<FetchedPlaylist> {
+/** How {@link follow} reloads. */
+export interface FollowOptions {
+  /** Ask for every part, not only for whole segments. Default true. */
+  readonly parts?: boolean;
+  /** Ask for every other version as a delta update. Default false. */
+  readonly delta?: boolean;
+}
+
+/** Follows a media playlist by blocking reloads, and yields every version, for as long as it is asked for more. */
+export async function* follow(
+  url: string,
+  signal: AbortSignal,
+  { parts = true, delta = false }: FollowOptions = {},
+): AsyncGenerator<FetchedPlaylist> {
   let next = url;
-  for (;;) {
+  for (let count = 1; ; count++) {
     const text = await untilFound(next, signal);
     const playlist = parsePlaylist(text);
     if (playlist.type !== "media") throw new Error(`${url} is a ${playlist.type} playlist`);
     yield { url, text, playlist };
-    const last = playlist.mediaSequence + playlist.segments.length;
     const reload = new URL(url);
-    reload.searchParams.set("_HLS_msn", String(last));
+    const skipped = playlist.skip?.skippedSegments ?? 0;
+    reload.searchParams.set("_HLS_msn", String(playlist.mediaSequence + skipped + playlist.segments.length));
+    if (parts) reload.searchParams.set("_HLS_part", String(playlist.openSegment?.parts.length ?? 0));
+    if (delta && count % 2 === 1) reload.searchParams.set("_HLS_skip", "YES");
     next = reload.href;
   }
 }
