@@ -12,8 +12,8 @@ export const DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024;
 /** Chunk streams that one connection may open. Real peers use fewer than ten. */
 export const DEFAULT_MAX_CHUNK_STREAMS = 64;
 
-/** Memory for a message is taken as its bytes come in, from this size on: a header alone costs a peer nothing, and us little. */
-const FIRST_ALLOCATION = 16 * 1024;
+/** What a message holds before its first byte has come. */
+const NOTHING = new Uint8Array(0);
 
 /** Basic header (3), message header (11) and extended timestamp (4). */
 const MAX_HEADER_SIZE = 18;
@@ -83,26 +83,26 @@ export class ChunkReader {
    */
   push(bytes: Uint8Array): RtmpMessage[] {
     const messages: RtmpMessage[] = [];
-    let offset = 0;
-    while (offset < bytes.length || (this.#current !== null && this.#chunkRemaining === 0)) {
-      if (this.#current === null) {
-        const next = this.#readHeader(bytes, offset);
-        if (next < 0) return messages;
-        offset = next;
-      }
-      offset = this.#readPayload(bytes, offset, messages);
-    }
+    this.#consume(bytes, messages);
     return messages;
   }
 
-  /** Returns the offset after the header, or -1 when all bytes were kept for later. */
-  #readHeader(bytes: Uint8Array, offset: number): number {
+  #consume(bytes: Uint8Array, messages: RtmpMessage[]): void {
+    let offset = 0;
+    while (offset < bytes.length || (this.#current !== null && this.#chunkRemaining === 0)) {
+      if (this.#current === null) offset = this.#readHeader(bytes, offset, messages);
+      if (this.#current !== null) offset = this.#readPayload(bytes, offset, messages);
+    }
+  }
+
+  /** Returns the offset after what it took: the header, or all there is when that must wait for more. */
+  #readHeader(bytes: Uint8Array, offset: number, messages: RtmpMessage[]): number {
     if (this.#headerLength === 0) {
       const size = this.#parseHeader(bytes, offset, bytes.length);
       if (size > 0) return offset + size;
       this.#header.set(bytes.subarray(offset));
       this.#headerLength = bytes.length - offset;
-      return -1;
+      return bytes.length;
     }
     const kept = this.#headerLength;
     const taken = Math.min(MAX_HEADER_SIZE - kept, bytes.length - offset);
@@ -110,10 +110,13 @@ export class ChunkReader {
     const size = this.#parseHeader(this.#header, 0, kept + taken);
     if (size === 0) {
       this.#headerLength = kept + taken;
-      return -1;
+      return offset + taken;
     }
     this.#headerLength = 0;
-    return offset + size - kept;
+    if (size >= kept) return offset + size - kept;
+    // What looked like the start of an extended timestamp was payload all along.
+    this.#consume(this.#header.slice(size, kept), messages);
+    return offset;
   }
 
   /** Returns the header's size, or 0 when there are too few bytes. Changes nothing in that case. */
@@ -228,7 +231,7 @@ export class ChunkReader {
         `a message of ${stream.length} bytes on chunk stream ${id} is over the limit of ${this.#maxMessageSize}; raise limits.messageSize if the stream is right`,
       );
     }
-    stream.buffer = new Uint8Array(Math.min(stream.length, FIRST_ALLOCATION));
+    stream.buffer = NOTHING;
     stream.received = 0;
     this.#startChunk(stream);
   }
@@ -262,6 +265,7 @@ export class ChunkReader {
     return offset + taken;
   }
 
+  // Memory is taken as bytes come in, at most twice as much: a header that promises megabytes costs none.
   #reserve(stream: ChunkStream, size: number): void {
     const buffer = stream.buffer!;
     if (size <= buffer.length) return;

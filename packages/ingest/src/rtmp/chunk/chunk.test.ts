@@ -125,6 +125,34 @@ describe("traps of field notes", () => {
     }
   });
 
+  test("an omitted extended timestamp is seen through payload that begins like it, however the bytes are cut", () => {
+    for (const [start, size] of [
+      ["01", 200],
+      ["0102", 200],
+      ["010203", 131],
+      ["01", 129],
+    ] as const) {
+      const payload = bytesOf(size, 0x80);
+      payload.set(hex(start), 128);
+      const audio = bytesOf(3);
+      const bytes = join(
+        chunk(`06 ffffff 0000${size.toString(16)} 09 01000000 ${time}`, payload.subarray(0, 128)),
+        chunk("c6", payload.subarray(128)),
+        chunk("05 000005 000003 08 01000000", audio),
+      );
+      for (let cut = 1; cut < bytes.length; cut += 1) {
+        const reader = new ChunkReader();
+        const read = [bytes.subarray(0, cut), bytes.subarray(cut)].flatMap((piece) => reader.push(piece));
+        expect(read).toEqual([
+          { typeId: 9, streamId: 1, timestamp: 0x01020304, payload },
+          { typeId: 8, streamId: 1, timestamp: 5, payload: audio },
+        ]);
+      }
+      const reader = new ChunkReader();
+      expect([...bytes].flatMap((byte) => reader.push(Uint8Array.of(byte)))).toHaveLength(2);
+    }
+  });
+
   test("an omitted extended timestamp does not hold a short last chunk back", () => {
     const payload = bytesOf(130, 0x80);
     const bytes = join(
