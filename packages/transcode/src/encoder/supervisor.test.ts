@@ -302,6 +302,25 @@ test("a writer that waits is let in as packets leave, and let go when the encode
   await writing;
 });
 
+test("a writer that waits is let in when a restarted process has no use for what waited", async () => {
+  const { clock, processes, supervisor, track } = start();
+  let written = 0;
+  const writing = (async () => {
+    for (let i = 0; i < 120; i += 1) {
+      await supervisor.write({ ...packetAt(i, track, 1000), keyframe: i === 0 });
+      written += 1;
+    }
+  })();
+  await settle();
+  expect(written).toBeLessThan(70);
+  processes[0]!.exit();
+  await settle();
+  await clock.advance(250);
+  await writing;
+  expect(processes).toHaveLength(2);
+  expect(supervisor.queue.bytes).toBe(0);
+});
+
 test("a process that takes its time to start is no overload", async () => {
   const { clock, processes, supervisor, track } = start();
   for (let i = 0; i < 90; i += 1) {

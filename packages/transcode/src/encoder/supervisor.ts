@@ -184,6 +184,8 @@ export class Supervisor {
     while (this.#phase === "running" && process !== undefined && this.#blocked !== process) {
       const next = this.#queue.first;
       if (next === undefined) {
+        // Dropping empties the queue too: whoever waits for room has it now.
+        this.#wake();
         if (this.#finishing) this.#flush(process);
         return;
       }
