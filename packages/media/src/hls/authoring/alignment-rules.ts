@@ -2,6 +2,7 @@
 import type { MediaPlaylist } from "../media-playlist.ts";
 import { nameOf, resolvePath } from "./presentation.ts";
 import {
+  APPLE,
   type AuthoringMedia,
   type AuthoringPresentation,
   isLive,
@@ -20,46 +21,54 @@ export const alignmentRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "same-target-duration",
     severity: "must",
-    source: "RFC 8216bis §6.2.4",
-    check: (presentation, report) =>
+    source: `RFC 8216bis §6.2.4; ${APPLE} 5.6, 6.11, 8.2`,
+    check(presentation, report) {
+      const subtitles = new Set(
+        presentation.multivariant.renditions?.filter(({ type }) => type === "SUBTITLES").map(({ uri }) => uri),
+      );
+      // Subtitles and I-frames of recordings may have another.
+      const bound = presentation.media.filter(
+        ({ uri, playlist }) => playlist.playlistType !== "VOD" || !(playlist.iFramesOnly || subtitles.has(uri)),
+      );
       same(
-        presentation,
+        bound,
         (playlist) => playlist.targetDuration,
         (media, value, first, expected) =>
           report(`EXT-X-TARGETDURATION is ${value}, and that of ${first} is ${expected}`, media),
+      );
+    },
+  },
+  {
+    id: "same-server-control",
+    severity: "must",
+    source: "RFC 8216bis §6.2.4",
+    check: ({ media }, report) =>
+      same(media, serverControl, (name, value, first, expected) =>
+        report(`EXT-X-SERVER-CONTROL says ${value}, and that of ${first} ${expected}`, name),
       ),
   },
   {
-    id: "same-hold-back",
-    severity: "should",
-    source: "RFC 8216bis §4.4.3.8",
-    check: (presentation, report) =>
-      same(presentation, holdBacks, (media, value, first, expected) =>
-        report(`HOLD-BACK and PART-HOLD-BACK are ${value}, and those of ${first} are ${expected}`, media),
-      ),
-  },
-  {
+    // PART-HOLD-BACK is the same everywhere, and hangs on it.
     id: "same-part-target",
     severity: "should",
-    source: "Apple HLS Authoring Specification, low latency",
-    check: (presentation, report) =>
+    source: "RFC 8216bis §4.4.3.8, §6.2.4",
+    check: ({ media }, report) =>
       same(
-        presentation,
+        media.filter(({ playlist }) => !playlist.iFramesOnly),
         (playlist) => playlist.partTarget ?? "none",
-        (media, value, first, expected) =>
-          report(`PART-TARGET is ${value}, and that of ${first} is ${expected}`, media),
+        (name, value, first, expected) => report(`PART-TARGET is ${value}, and that of ${first} is ${expected}`, name),
       ),
   },
   {
-    id: "same-liveness",
-    severity: "should",
+    id: "same-playlist-type",
+    severity: "must",
     source: "RFC 8216bis §6.2.4",
-    check: (presentation, report) =>
+    check: ({ media }, report) =>
       same(
-        presentation,
-        (playlist) => `${playlist.playlistType ?? "none"}`,
-        (media, value, first, expected) =>
-          report(`EXT-X-PLAYLIST-TYPE is ${value}, and that of ${first} is ${expected}`, media),
+        media,
+        (playlist) => playlist.playlistType ?? "none",
+        (name, value, first, expected) =>
+          report(`EXT-X-PLAYLIST-TYPE is ${value}, and that of ${first} is ${expected}`, name),
       ),
   },
   {
@@ -80,7 +89,7 @@ export const alignmentRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "aligned-boundaries",
     severity: "must",
-    source: "RFC 8216bis §6.2.4; Apple HLS Authoring Specification, media segmentation",
+    source: `RFC 8216bis §6.2.4; ${APPLE} 8.22`,
     check(presentation, report) {
       pairs(presentation, (media, common, first) => {
         let own = 0;
@@ -101,7 +110,7 @@ export const alignmentRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "aligned-discontinuities",
     severity: "must",
-    source: "RFC 8216bis §6.2.4",
+    source: `RFC 8216bis §6.2.4; ${APPLE} 8.15`,
     check(presentation, report) {
       pairs(presentation, (media, common, first) => {
         const apart = common.find(([here, there]) => here.discontinuitySequence !== there.discontinuitySequence);
@@ -131,7 +140,7 @@ export const alignmentRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "independent-segments-everywhere",
     severity: "should",
-    source: "RFC 8216bis §4.4.2.1",
+    source: `RFC 8216bis §4.4.2.1; ${APPLE} 9.11, 9.12`,
     check({ multivariant, media }, report) {
       if (multivariant.independentSegments) return;
       const without = media.filter(({ playlist }) => !playlist.independentSegments);
@@ -174,20 +183,23 @@ export const alignmentRules: readonly Rule<AuthoringPresentation>[] = [
   },
 ];
 
-function holdBacks({ serverControl }: MediaPlaylist): string {
-  return `${serverControl?.holdBack ?? "none"} and ${serverControl?.partHoldBack ?? "none"}`;
+/** The attributes as one text to compare. */
+function serverControl({ serverControl: control }: MediaPlaylist): string {
+  if (control === undefined) return "nothing";
+  const { canBlockReload = false, canSkipUntil, canSkipDateRanges = false, holdBack, partHoldBack } = control;
+  const attributes = Object.entries({ canBlockReload, canSkipUntil, canSkipDateRanges, holdBack, partHoldBack });
+  return attributes.map(([name, value]) => `${name} ${value ?? "none"}`).join(", ");
 }
 
 function same(
-  { media }: AuthoringPresentation,
+  media: readonly AuthoringMedia[],
   value: (playlist: MediaPlaylist) => number | string,
   differs: (media: string, value: number | string, first: string, expected: number | string) => void,
 ): void {
-  const comparable = media.filter(({ playlist }) => !playlist.iFramesOnly);
-  const first = comparable[0];
+  const first = media[0];
   if (first === undefined) return;
   const expected = value(first.playlist);
-  for (const item of comparable) {
+  for (const item of media) {
     const actual = value(item.playlist);
     if (actual !== expected) differs(nameOf(item), actual, nameOf(first), expected);
   }

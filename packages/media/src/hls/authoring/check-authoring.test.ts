@@ -102,7 +102,7 @@ const broken: Record<string, Parameters<typeof checkAuthoring>[0]> = {
   }),
   "part-hold-back-present": media({ serverControl: { canBlockReload: true } }),
   "part-hold-back": control({ partHoldBack: 0.9 }),
-  "part-hold-back-recommended": control({ partHoldBack: 1.4 }),
+  "part-hold-back-three-targets": control({ partHoldBack: 1.4 }),
   "can-block-reload": media({ serverControl: { partHoldBack: 1.5 } }),
   "preload-hint": without(sound, "preloadHints"),
   "preload-hint-once": media({
@@ -169,9 +169,9 @@ const broken: Record<string, Parameters<typeof checkAuthoring>[0]> = {
   },
   "closed-captions-none": variants({ closedCaptions: null }, {}),
   "same-target-duration": withAudio({ targetDuration: 3 }),
-  "same-hold-back": withAudio({ serverControl: { ...sound.serverControl, partHoldBack: 2 } }),
+  "same-server-control": withAudio({ serverControl: { ...sound.serverControl, canSkipUntil: 14 } }),
   "same-part-target": withAudio({ partTarget: 0.55 }),
-  "same-liveness": withAudio({ playlistType: "EVENT" }),
+  "same-playlist-type": withAudio({ playlistType: "EVENT" }),
   "program-date-time-everywhere": withAudio({ segments: undated(sound) }),
   "aligned-boundaries": withAudio({
     segments: sound.segments.map((item) => ({ ...item, programDateTime: item.programDateTime! + 100 })),
@@ -268,9 +268,31 @@ describe("what sounds wrong and is not", () => {
     expect(checkAuthoring(subject).filter((item) => item.rule === "bandwidth-peak")).toEqual([]);
   });
 
+  test("subtitles and I-frames of a recording may have another target duration, live ones may not", () => {
+    const subject = (type: Partial<MediaPlaylist>): AuthoringPresentation => ({
+      multivariant: { ...multivariant, renditions: [{ type: "SUBTITLES", groupId: "s", name: "English", uri: "s" }] },
+      media: [
+        { uri: "v", playlist: media(type) },
+        { uri: "s", playlist: media({ ...type, targetDuration: 30 }) },
+        { uri: "i", playlist: media({ ...type, targetDuration: 10, iFramesOnly: true }) },
+      ],
+    });
+    const found = (type: Partial<MediaPlaylist>) =>
+      checkAuthoring(subject(type))
+        .filter(({ rule }) => rule === "same-target-duration")
+        .map(({ document }) => document);
+    expect(found({ playlistType: "VOD" })).toEqual([]);
+    expect(found({})).toEqual(["s", "i"]);
+  });
+
   test("another rendition that is one segment ahead", () => {
     expect(names({ multivariant, media: [video(111, 0), audio(110, 3)] })).toEqual([]);
   });
+});
+
+test("variants of I-frames need CODECS and RESOLUTION too", () => {
+  const iFrames = master({ iFrameVariants: [{ uri: "i", bandwidth: 100_000 }] });
+  expect(names(iFrames)).toEqual(["codecs-present", "resolution-present"]);
 });
 
 test("facts of one rendition alone are compared with what is known", () => {
@@ -279,13 +301,18 @@ test("facts of one rendition alone are compared with what is known", () => {
 
 test("a report is for people: what must be mended first, with rule and source", () => {
   const violations = checkAuthoring(
-    media({ preloadHints: [], serverControl: { canBlockReload: true, partHoldBack: 1.4 } }),
+    without(
+      media({ preloadHints: [], serverControl: { canBlockReload: true, partHoldBack: 1.4 } }),
+      "independentSegments",
+    ),
   );
-  expect(formatViolations(violations)).toBe(`1 must, 1 should
+  expect(formatViolations(violations)).toBe(`2 must, 1 should
+MUST   media: PART-HOLD-BACK is 1.4 s, below 3 part targets of 0.5 s
+       part-hold-back-three-targets, Apple HLS Authoring Specification 14.3; RFC 8216bis §4.4.3.8
 MUST   media: the next part is not hinted
        preload-hint, RFC 8216bis §4.4.5.3, Appendix B.1
-SHOULD media: PART-HOLD-BACK is 1.4 s, below 3 part targets of 0.5 s
-       part-hold-back-recommended, RFC 8216bis §4.4.3.8
+SHOULD media: EXT-X-INDEPENDENT-SEGMENTS lacks, so clients cannot switch anywhere
+       independent-segments, RFC 8216bis §4.4.2.1; Apple HLS Authoring Specification 9.11, 9.12
 `);
   expect(formatViolations([])).toBe("no violations\n");
 });

@@ -1,6 +1,6 @@
 /** Rules over one media playlist of low latency. */
 import type { MediaPlaylist, Part, PreloadHint } from "../media-playlist.ts";
-import { EPSILON, firstNumber, isLive, isLowLatency, placeSegments, type Rule, s } from "./rule.ts";
+import { APPLE, EPSILON, firstNumber, isLive, isLowLatency, placeSegments, type Rule, s } from "./rule.ts";
 
 /** Rounding of parts and segment may add up to this, seconds. */
 const SUM_TOLERANCE = 0.01;
@@ -70,7 +70,7 @@ export const lowLatencyRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "parts-only-at-live-edge",
     severity: "should",
-    source: "RFC 8216bis §4.4.4.9",
+    source: "RFC 8216bis §6.2.2",
     check(playlist, report) {
       for (const { segment, mediaSequence, fromEnd } of placeSegments(playlist)) {
         if (segment.parts !== undefined && fromEnd > 3 * playlist.targetDuration + EPSILON) {
@@ -145,9 +145,9 @@ export const lowLatencyRules: readonly Rule<MediaPlaylist>[] = [
     check: (playlist, report) => checkPartHoldBack(playlist, 2, report),
   },
   {
-    id: "part-hold-back-recommended",
-    severity: "should",
-    source: "RFC 8216bis §4.4.3.8",
+    id: "part-hold-back-three-targets",
+    severity: "must",
+    source: `${APPLE} 14.3; RFC 8216bis §4.4.3.8`,
     check: (playlist, report) => checkPartHoldBack(playlist, 3, report),
   },
   {
@@ -170,8 +170,8 @@ export const lowLatencyRules: readonly Rule<MediaPlaylist>[] = [
   },
   {
     id: "preload-hint-once",
-    severity: "must",
-    source: "RFC 8216bis §4.4.5.3",
+    severity: "should",
+    source: "RFC 8216bis §6.2.6",
     check(playlist, report) {
       for (const type of ["PART", "MAP"] as const) {
         const hints = playlist.preloadHints?.filter((hint) => hint.type === type) ?? [];

@@ -1,7 +1,7 @@
 /** Rules over one media playlist, of any latency. */
 import type { DateRange, MediaPlaylist } from "../media-playlist.ts";
 import { mediaPlaylistVersion } from "../version.ts";
-import { EPSILON, firstNumber, isLive, placeSegments, playlistDuration, type Rule, s } from "./rule.ts";
+import { APPLE, EPSILON, firstNumber, isLive, placeSegments, playlistDuration, type Rule, s } from "./rule.ts";
 
 const FRAGMENTED_MP4 = /\.(?:m4s|mp4|m4v|m4a|cmfv|cmfa|cmft)(?:[?#]|$)/i;
 /** How far the wall clock may be from the sum of durations, seconds. */
@@ -12,7 +12,7 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "target-duration",
     severity: "must",
-    source: "RFC 8216bis §4.4.3.1",
+    source: `RFC 8216bis §4.4.3.1, §6.2.1; ${APPLE} 7.7`,
     check(playlist, report) {
       for (const { segment, mediaSequence } of placeSegments(playlist)) {
         if (Math.round(segment.duration) > playlist.targetDuration) {
@@ -47,7 +47,7 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "map-present",
     severity: "must",
-    source: "RFC 8216bis §3.1.2",
+    source: `RFC 8216bis §3.1.2; ${APPLE} 8.20`,
     check(playlist, report) {
       const bare = playlist.segments.findIndex((item) => item.map === undefined && FRAGMENTED_MP4.test(item.uri));
       // A delta update inherits the map of what it skips.
@@ -58,7 +58,7 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "independent-segments",
     severity: "should",
-    source: "RFC 8216bis §4.4.2.1; Apple HLS Authoring Specification, media segmentation",
+    source: `RFC 8216bis §4.4.2.1; ${APPLE} 9.11, 9.12`,
     check(playlist, report) {
       if (!playlist.independentSegments && !playlist.iFramesOnly)
         report("EXT-X-INDEPENDENT-SEGMENTS lacks, so clients cannot switch anywhere");
@@ -66,8 +66,8 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   },
   {
     id: "program-date-time",
-    severity: "should",
-    source: "RFC 8216bis §4.4.4.6; Apple HLS Authoring Specification, live media playlists",
+    severity: "must",
+    source: `${APPLE} 8.4; RFC 8216bis Appendix B.1`,
     check(playlist, report) {
       const first = playlist.segments[0];
       if (first === undefined || playlist.skip !== undefined || !isLive(playlist)) return;
@@ -110,7 +110,7 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "discontinuity-sequence-present",
     severity: "must",
-    source: "RFC 8216bis §4.4.3.3, §6.2.2",
+    source: `RFC 8216bis §4.4.3.3, §6.2.2; ${APPLE} 8.17`,
     check(playlist, report) {
       if (!isLive(playlist) || playlist.playlistType === "EVENT" || playlist.discontinuitySequence !== undefined)
         return;
@@ -152,7 +152,7 @@ export const mediaRules: readonly Rule<MediaPlaylist>[] = [
   {
     id: "date-range-unique",
     severity: "must",
-    source: "RFC 8216bis §4.4.5.1.1",
+    source: "RFC 8216bis §4.4.5.1",
     check(playlist, report) {
       const seen = new Map<string, DateRange>();
       for (const range of playlist.dateRanges ?? []) {

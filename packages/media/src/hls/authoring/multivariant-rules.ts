@@ -1,10 +1,9 @@
 /** Rules over a multivariant playlist, and over what it says of its media. */
-import type { Rendition, Variant } from "../multivariant-playlist.ts";
+import type { MultivariantPlaylist, Rendition, Variant, VariantBase } from "../multivariant-playlist.ts";
 import { multivariantPlaylistVersion } from "../version.ts";
 import { combinationsOf, groupOf, type MeasuredBitrate, measureBitrate, mediaOf } from "./presentation.ts";
-import { type AuthoringPresentation, isLive, type Rule } from "./rule.ts";
+import { APPLE, type AuthoringPresentation, isLive, type Rule } from "./rule.ts";
 
-const APPLE = "Apple HLS Authoring Specification";
 const VIDEO_CODEC = /^(?:avc[13]|hvc1|hev1|dvh[1e]|dva[v1]|av01|dav1|vp0?[89]|vvc1|vvi1|mp4v)\b/;
 
 /** See {@link checkAuthoring}. */
@@ -30,15 +29,15 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "codecs-present",
     severity: "must",
-    source: `RFC 8216bis §4.4.6.2; ${APPLE}, multivariant playlist`,
+    source: `RFC 8216bis §4.4.6.2; ${APPLE} 9.1, 9.3`,
     check({ multivariant }, report) {
-      for (const variant of multivariant.variants) if (!variant.codecs?.length) report(`${variant.uri} has no CODECS`);
+      for (const { uri, codecs } of allVariants(multivariant)) if (!codecs?.length) report(`${uri} has no CODECS`);
     },
   },
   {
     id: "codecs-right",
     severity: "must",
-    source: "RFC 8216bis §4.4.6.2",
+    source: "RFC 8216bis §4.4.6.2, §6.2.4",
     check(presentation, report) {
       for (const variant of presentation.multivariant.variants) {
         if (variant.codecs === undefined) continue;
@@ -73,7 +72,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "bandwidth-peak",
     severity: "must",
-    source: `${APPLE}, bit rates`,
+    source: `${APPLE} 1.27, 1.29`,
     check(presentation, report) {
       for (const { variant, measured, live } of measuredVariants(presentation)) {
         const ratio = measured.peak / variant.bandwidth;
@@ -86,7 +85,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "bandwidth-upper-bound",
     severity: "should",
-    source: "RFC 8216bis §4.4.6.2",
+    source: `RFC 8216bis §4.4.6.2; ${APPLE} 9.13`,
     check(presentation, report) {
       for (const { variant, measured } of measuredVariants(presentation)) {
         if (measured.peak > variant.bandwidth) {
@@ -100,7 +99,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "average-bandwidth-present",
     severity: "must",
-    source: `${APPLE}, multivariant playlist`,
+    source: `${APPLE} 9.14`,
     check({ multivariant }, report) {
       for (const variant of multivariant.variants)
         if (variant.averageBandwidth === undefined) report(`${variant.uri} has no AVERAGE-BANDWIDTH`);
@@ -109,7 +108,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "average-bandwidth",
     severity: "must",
-    source: `${APPLE}, bit rates`,
+    source: `${APPLE} 1.26, 1.28`,
     check(presentation, report) {
       for (const { variant, measured, live } of measuredVariants(presentation)) {
         if (variant.averageBandwidth === undefined) continue;
@@ -125,10 +124,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
     severity: "must",
     source: "RFC 8216bis §4.4.6.2",
     check({ multivariant }, report) {
-      for (const { uri, averageBandwidth = 0, bandwidth } of [
-        ...multivariant.variants,
-        ...(multivariant.iFrameVariants ?? []),
-      ]) {
+      for (const { uri, averageBandwidth = 0, bandwidth } of allVariants(multivariant)) {
         if (averageBandwidth > bandwidth) report(`AVERAGE-BANDWIDTH of ${uri} is above its BANDWIDTH`);
       }
     },
@@ -136,9 +132,9 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "resolution-present",
     severity: "must",
-    source: `${APPLE}, multivariant playlist`,
+    source: `${APPLE} 9.2, 9.4`,
     check({ multivariant }, report) {
-      for (const variant of multivariant.variants)
+      for (const variant of allVariants(multivariant))
         if (hasVideo(variant) && variant.resolution === undefined) report(`${variant.uri} has no RESOLUTION`);
     },
   },
@@ -162,7 +158,7 @@ export const multivariantRules: readonly Rule<AuthoringPresentation>[] = [
   {
     id: "frame-rate-present",
     severity: "must",
-    source: `${APPLE}, multivariant playlist`,
+    source: `${APPLE} 9.15`,
     check({ multivariant }, report) {
       for (const variant of multivariant.variants)
         if (hasVideo(variant) && variant.frameRate === undefined) report(`${variant.uri} has no FRAME-RATE`);
@@ -299,7 +295,12 @@ function* measuredVariants(
   }
 }
 
-function hasVideo(variant: Variant): boolean {
+/** Those to play, and those of I-frames alone. */
+function allVariants({ variants, iFrameVariants = [] }: MultivariantPlaylist): readonly VariantBase[] {
+  return [...variants, ...iFrameVariants];
+}
+
+function hasVideo(variant: VariantBase): boolean {
   return (
     variant.resolution !== undefined ||
     variant.codecs === undefined ||

@@ -22,14 +22,14 @@ export const reloadRules: readonly Rule<Reload>[] = [
   constant(
     "constant-hold-back",
     "must",
-    "RFC 8216bis §4.4.3.8",
+    "RFC 8216bis §6.2.1",
     "HOLD-BACK",
     (playlist) => playlist.serverControl?.holdBack,
   ),
   constant(
     "constant-part-hold-back",
     "must",
-    "RFC 8216bis §4.4.3.8",
+    "RFC 8216bis §6.2.1",
     "PART-HOLD-BACK",
     (playlist) => playlist.serverControl?.partHoldBack,
   ),

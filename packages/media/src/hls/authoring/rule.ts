@@ -2,6 +2,9 @@
 import type { MediaPlaylist, Segment } from "../media-playlist.ts";
 import type { MultivariantPlaylist, Resolution } from "../multivariant-playlist.ts";
 
+/** How the rules name Apple's document; numbers after it are those of its requirements. */
+export const APPLE = "Apple HLS Authoring Specification";
+
 /** `must`: clients may fail. `should`: clients play, less well. */
 export type Severity = "must" | "should";
 
