@@ -10,18 +10,14 @@ import type { DemoAddresses } from "@ami-streams/example-demo";
 import { checkAuthoring, formatViolations, parsePlaylist } from "@ami-streams/media";
 import { footage } from "@ami-streams/testing";
 import { beforeAll, describe, expect, test } from "vitest";
+import { build } from "./lib/built.ts";
 import { follow, multivariant } from "./lib/playlist.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const start = fileURLToPath(new URL("../scripts/start.mjs", import.meta.url));
 
-// Builds once, so that no test waits for it.
-beforeAll(async () => {
-  const { setup } = (await import("../scripts/lib/setup.mjs" as string)) as {
-    setup(options: { build: boolean }): Promise<unknown>;
-  };
-  await setup({ build: true });
-}, 240_000);
+// Once, so that no test waits for it.
+beforeAll(build, 240_000);
 
 describe("npm start", () => {
   test("--json prints one line once frames are served, and nothing else", async ({ signal }) => {

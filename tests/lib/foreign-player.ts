@@ -37,6 +37,8 @@ export interface Viewing {
   observe(): Promise<Observation>;
   /** Resolves when the video has played this many seconds from now on. */
   played(seconds: number, timeout: number): Promise<void>;
+  /** Resolves when the video has run out of media. */
+  dry(timeout: number): Promise<void>;
 }
 
 /** A site of its own origin, so that CORS is in play. It must be a loopback address: Chromium guards those from public pages. */
@@ -81,6 +83,13 @@ export async function view(
       await page.waitForFunction((target) => window.observe().currentTime >= target, currentTime + seconds, {
         timeout,
       });
+    },
+    async dry(timeout) {
+      const hasRunDry = () => {
+        const video = document.querySelector("video");
+        return video !== null && (video.readyState < video.HAVE_FUTURE_DATA || video.paused);
+      };
+      await page.waitForFunction(hasRunDry, null, { timeout });
     },
   };
 }

@@ -49,6 +49,16 @@ export async function* follow(
   }
 }
 
+/** Resolves when a stream's first rendition lists media of so many publisher sessions. */
+export async function sessionsOf(url: string, sessions: number, signal: AbortSignal): Promise<void> {
+  const { playlist } = await multivariant(url, signal);
+  for await (const { playlist: media } of follow(new URL(playlist.variants[0]!.uri, url).href, signal)) {
+    const begun = media.segments.filter(({ discontinuity }) => discontinuity).length;
+    const beginning = media.openSegment?.discontinuity && media.openSegment.parts.length > 0 ? 1 : 0;
+    if ((media.discontinuitySequence ?? 0) + begun + beginning >= sessions - 1) return;
+  }
+}
+
 async function untilFound(url: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     const response = await fetch(url, { signal });

@@ -1,8 +1,8 @@
 /** The picture of the test card: what stands still is painted once, and each frame repaints only what moves. */
 
+import { writeTimeCode } from "@ami-streams/example-client/time-code";
 import { Canvas, type Colour, colour, type TextStyle } from "./canvas.ts";
 import { BEEP_MILLISECONDS } from "./sound.ts";
-import { writeTimeCode } from "./time-code.ts";
 
 /** What a card shows. */
 export interface CardOptions {

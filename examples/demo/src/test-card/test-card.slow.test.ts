@@ -1,3 +1,4 @@
+import { readTimeCode } from "@ami-streams/example-client/time-code";
 import type { Packet } from "@ami-streams/media";
 import { AV_CODEC_ID_AAC, AV_CODEC_ID_H264, AVERROR_EAGAIN } from "node-av/constants";
 import { Codec, CodecContext, Frame, Packet as NativePacket, Rational } from "node-av/lib";
@@ -5,7 +6,6 @@ import { describe, expect, test } from "vitest";
 import { Card } from "./card.ts";
 import { PictureEncoder } from "./card-encoder.ts";
 import { createTestCard } from "./test-card.ts";
-import { readTimeCode } from "./time-code.ts";
 
 /** FFmpeg's decoder, one packet at a time. */
 class Judge {
