@@ -14,9 +14,9 @@ import { type Packet, type PacketSource, writeFragment, writeInitSegment } from 
 import { peer } from "@ami-streams/testing";
 import { createEncoder } from "../src/encoder/create-encoder.ts";
 import { ffmpegArguments } from "../src/encoder/ffmpeg/arguments.ts";
-import { synthesizeVideo } from "../src/encoder/fixtures/synthesize.ts";
 import type { EncoderJob } from "../src/encoder/job.ts";
 import { Pipeline } from "../src/encoder/libav/pipeline.ts";
+import { synthesizeVideo } from "../src/encoder/testing/synthesize.ts";
 import type { Rung } from "../src/ladder/rung.ts";
 
 const seconds = Number(process.env.BENCH_SECONDS ?? 20);

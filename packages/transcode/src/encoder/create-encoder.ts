@@ -200,7 +200,7 @@ class RunningEncoding implements Encoding {
   }
 
   #supervise({ track, outputs }: TrackPlan, backend: Backend, hardware: HardwareEncoder | null): void {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const feeds = outputs.map(({ rungs }) => rungs.map((rung) => this.#feeds.get(rung)!));
     const supervisor = new Supervisor({
       backend,

@@ -5,9 +5,9 @@ import { createLadder } from "../ladder/ladder.ts";
 import type { Rung } from "../ladder/rung.ts";
 import { createEncoder } from "./create-encoder.ts";
 import type { EncoderBackend, EncoderOptions, Encoding, Rendition } from "./encoding.ts";
-import { judge } from "./fixtures/judge.ts";
-import { readFile, sourceOf } from "./fixtures/read-file.ts";
-import { interleave, receivedAtOrigin, synthesizeAudio, synthesizeVideo } from "./fixtures/synthesize.ts";
+import { judge } from "./testing/judge.ts";
+import { readFile, sourceOf } from "./testing/read-file.ts";
+import { interleave, receivedAtOrigin, synthesizeAudio, synthesizeVideo } from "./testing/synthesize.ts";
 
 const backends: { backend: EncoderBackend; missing: boolean }[] = [
   { backend: "libav", missing: false },

@@ -15,9 +15,10 @@ interface BitrateRow {
 }
 
 /**
- * H.264 rates of the HLS Authoring Specification for Apple Devices (§1.24, the 16:9 table: 7800 and 4500 kb/s for 1080p and 720p at
- * their upper rates, 365 for 360p at its lower, at most 30 frames per second up to 432p), between its rows where a live encoder without lookahead wants
- * more, and continued above 1080p along its HEVC rows (8.1 and 16.8 Mb/s).
+ * H.264 rates of the HLS Authoring Specification for Apple Devices (its 16:9 table of average rates), which names two for most sizes: 6000 and
+ * 7800 kb/s for 1080p, 3000 and 4500 for 720p, 365 and once 730 for 360p, at most 30 frames per second up to 432p. Here is the lower of the two for large
+ * pictures and the upper for small ones, where a live encoder without lookahead wants more; 480p lies between its rows of 432p (1100) and 540p
+ * (2000), and above 1080p the table goes on as its HEVC column does (8.1 and 16.8 Mb/s).
  */
 export const bitrateRows: readonly BitrateRow[] = [
   { long: 3840, short: 2160, bitrate: 18_000_000, halvesFrameRate: false },
@@ -29,7 +30,7 @@ export const bitrateRows: readonly BitrateRow[] = [
   { long: 426, short: 240, bitrate: 365_000, halvesFrameRate: true },
 ];
 
-/** Bits of HEVC and AV1 for the picture H.264 needs 1 for: the same table, 2400/3000 and 4500/6000 kb/s, and AV1 as measured since. */
+/** Bits of HEVC and AV1 for the picture H.264 needs 1 for: HEVC as in that table (720p 2400 for 3000 kb/s, 1080p 4500 for 6000), AV1 below it. */
 const efficiency: Record<VideoCodec, number> = { h264: 1, hevc: 0.75, av1: 0.65 };
 
 /** Above 30 frames per second each frame differs less from the one before: double the frames cost half as many bits again. */
