@@ -173,6 +173,16 @@ describe("tracks", () => {
     expect(bench.starts[0]?.[0]?.config[4]).toBe(0xff);
   });
 
+  test("an empty sequence header of Opus means stereo, as Enhanced RTMP v2 has it", () => {
+    const bench = new Bench();
+    bench.metadata("onMetaData", { audiocodecid: 0x4f707573 });
+    bench.push(MessageType.Audio, 0, "90 4f707573");
+    bench.push(MessageType.Audio, 0, "91 4f707573 fc aa");
+    bench.push(MessageType.Audio, 400, "91 4f707573 fc aa");
+    expect(bench.starts).toMatchObject([[{ kind: "audio", codec: "opus", channels: 2, sampleRate: 48_000 }]]);
+    expect(bench.assembler.repairs.withoutConfig).toBe(0);
+  });
+
   test("a codec nobody knows is refused with its name", () => {
     const bench = new Bench();
     expect(() => bench.push(MessageType.Video, 0, "93 78797a21 aa")).toThrow(
@@ -261,6 +271,24 @@ describe("timestamps", () => {
 });
 
 describe("bad input", () => {
+  test("tiny frames without end start the publication with what there is, long before they cost much", () => {
+    const bench = new Bench();
+    bench.audioConfig();
+    let count = 0;
+    for (; bench.starts.length === 0 && count < 100_000; count += 1) bench.push(MessageType.Audio, 0, "af01 00");
+    expect(count).toBeLessThan(40_000);
+  });
+
+  test("a small part of a large message does not keep the large one in memory", () => {
+    const bench = both();
+    bench.run(0);
+    const filler = new Uint8Array(50_000);
+    bench.push(MessageType.Audio, 500, "95 11 6d703461 00 000004", AAC_SILENCE, "09 00c350", filler);
+    bench.audio(520);
+    const kept = bench.packets.filter(({ track }) => track.kind === "audio").map(({ data }) => data.buffer.byteLength);
+    expect(Math.max(...kept)).toBeLessThan(100);
+  });
+
   test("frames before their configuration, false keyframes and malformed samples are dropped or mended, and counted", () => {
     const bench = new Bench();
     bench.video(0, true);

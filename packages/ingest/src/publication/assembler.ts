@@ -6,7 +6,14 @@
  * ```
  */
 
-import { av1ConfigFromTemporalUnit, MediaError, type Packet, type Track, writeAv1Config } from "@ami-streams/media";
+import {
+  av1ConfigFromTemporalUnit,
+  MediaError,
+  type Packet,
+  type Track,
+  writeAv1Config,
+  writeOpusHead,
+} from "@ami-streams/media";
 import { IngestError } from "../errors.ts";
 import type { AmfLimits } from "../rtmp/amf0/amf-value.ts";
 import { readData } from "../rtmp/command/command.ts";
@@ -14,6 +21,7 @@ import { readAudioTags } from "../rtmp/flv/audio-tag.ts";
 import type { FlvTag } from "../rtmp/flv/tag.ts";
 import { readVideoTags } from "../rtmp/flv/video-tag.ts";
 import { MessageType, type RtmpMessage } from "../rtmp/message/message.ts";
+import { HeldFrames } from "./held-frames.ts";
 import { type MediaHint, readMediaHint } from "./media-hint.ts";
 import { noRepairs, type RepairKind, type Repairs } from "./repairs.ts";
 import type { Samples } from "./sample-format.ts";
@@ -29,7 +37,7 @@ const ANNOUNCED_TRACK_WAIT = 3_000;
 /** The same when `onMetaData` names only one kind. */
 const UNANNOUNCED_TRACK_WAIT = 300;
 
-/** Bytes of frames held until the tracks are known. A publication that passes it starts with the tracks it has. */
+/** Bytes of frames, with their overhead, held until the tracks are known. A publication that passes it starts with the tracks it has. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /** Audio held while the first keyframe of the video is awaited. Milliseconds. */
@@ -40,6 +48,15 @@ const MAX_LEADING_PACKETS = 64;
 
 /** Tracks of one publication: multitrack messages could name 512. */
 const MAX_TRACKS = 16;
+
+/** The OpusHead of senders that give none: decoders make stereo of mono packets too. */
+const STEREO_OPUS = writeOpusHead({
+  channels: 2,
+  preSkip: 0,
+  inputSampleRate: 0,
+  outputGain: 0,
+  mappingFamily: 0,
+});
 
 /** Takes what an assembler makes. */
 export interface AssemblerSink {
@@ -61,8 +78,7 @@ export class PublicationAssembler {
   readonly #tracks = new Map<number, Track>();
   /** Video tracks that must not be passed on until a keyframe comes. */
   readonly #awaitingKeyframe = new Set<number>();
-  #held: Frame[] | null = [];
-  #heldBytes = 0;
+  #held: HeldFrames | null = new HeldFrames();
   #heldSince: number | undefined;
   /** Audio that waits for the first picture to go first: readers start there. Null once it has. */
   #leading: Packet[] | null = [];
@@ -112,15 +128,13 @@ export class PublicationAssembler {
   /** Starts with the tracks there are when the others have been waited for long enough. */
   poll(now: number): void {
     const held = this.#held;
-    if (held === null || held.length === 0 || this.#awaitingKeyframe.size > 0) return;
-    const kinds = new Set(held.map((frame) => frame.assembler.kind));
-    if (kinds.size < 2 && this.#heldBytes < MAX_HELD_BYTES) {
+    if (held === null || held.empty || this.#awaitingKeyframe.size > 0) return;
+    const { missing } = held;
+    if (missing !== undefined && held.bytes < MAX_HELD_BYTES) {
       const elapsed = now - (this.#heldSince ?? now);
-      const span = held.at(-1)!.time - held[0]!.time;
-      const missing = kinds.has("video") ? "audio" : "video";
-      if (Math.max(elapsed, span) < this.#patience(missing)) return;
+      if (Math.max(elapsed, held.span) < this.#patience(missing)) return;
     }
-    this.#start(held);
+    this.#start(held.frames);
   }
 
   /** Another connection goes on with the same stream: its configurations are new ones, whatever they say. */
@@ -130,7 +144,8 @@ export class PublicationAssembler {
 
   /** No more messages come: lets go of what is held. */
   finish(): void {
-    if (this.#held !== null && this.#held.length > 0 && this.#awaitingKeyframe.size === 0) this.#start(this.#held);
+    const held = this.#held;
+    if (held !== null && !held.empty && this.#awaitingKeyframe.size === 0) this.#start(held.frames);
     if (this.#held === null) for (const assembler of this.#assemblers.values()) assembler.flush();
   }
 
@@ -230,32 +245,27 @@ export class PublicationAssembler {
     }
     const compositionTime = tag.kind === "video" ? tag.compositionTime : 0;
     let start = time;
-    for (const data of samples.data) {
+    for (const sample of samples.data) {
+      const data = unpinned(sample);
       this.#place({ assembler, format, time: start, compositionTime, keyframe, data, receivedAt }, now);
       start += (1000 * format.duration(data)) / format.track.timescale;
     }
   }
 
   #place(frame: Frame, now: number): void {
-    if (this.#held === null) {
+    const held = this.#held;
+    if (held === null) {
       this.#write(frame);
       return;
     }
     this.#heldSince ??= now;
-    this.#held.push(frame);
-    this.#heldBytes += frame.data.length;
+    held.push(frame);
     // With video to come, old audio is of no use: nothing can be shown before the first keyframe.
-    while (this.#awaitingKeyframe.size > 0 && this.#tooMuchHeld()) {
-      this.#heldBytes -= this.#held.shift()!.data.length;
-    }
+    if (this.#awaitingKeyframe.size === 0) return;
+    while (held.span > MAX_HELD_AUDIO || held.bytes > MAX_HELD_BYTES) if (!held.dropFirst()) return;
   }
 
-  #tooMuchHeld(): boolean {
-    const held = this.#held!;
-    return held.length > 1 && (held.at(-1)!.time - held[0]!.time > MAX_HELD_AUDIO || this.#heldBytes > MAX_HELD_BYTES);
-  }
-
-  #start(held: Frame[]): void {
+  #start(held: readonly Frame[]): void {
     this.#held = null;
     this.#origin = held.reduce((earliest, frame) => Math.min(earliest, frame.time), Number.POSITIVE_INFINITY);
     for (const { assembler, format } of held) {
@@ -316,12 +326,20 @@ export class PublicationAssembler {
   }
 }
 
+/** A view of a much larger message, an aggregate or one of many tracks, would keep all of it in memory and count only itself. */
+function unpinned(sample: Uint8Array): Uint8Array {
+  return sample.byteLength * 2 < sample.buffer.byteLength ? sample.slice() : sample;
+}
+
 /**
- * The tag that configures the track, if this one does. FFmpeg may send an empty sequence header before it knows better; MP3 has none; AV1 carries
- * its own in every keyframe, for senders that give no other.
+ * The tag that configures the track, if this one does. FFmpeg may send an empty sequence header before it knows better, an empty one of Opus means
+ * stereo (Enhanced RTMP v2, ExAudioTagBody); MP3 has none; AV1 carries its own in every keyframe, for senders that give no other.
  */
 function configOf(tag: FlvTag, configured: boolean): FlvTag | undefined {
-  if (tag.type === "config") return tag.data.length > 0 ? tag : undefined;
+  if (tag.type === "config") {
+    if (tag.data.length > 0) return tag;
+    return tag.codec === "opus" && !configured ? { ...tag, data: STEREO_OPUS } : undefined;
+  }
   if (tag.codec === "mp3") return tag;
   if (tag.kind !== "video" || tag.codec !== "av1" || configured || !tag.keyframe) return undefined;
   const config = av1ConfigFromTemporalUnit(tag.data);

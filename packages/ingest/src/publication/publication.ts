@@ -177,7 +177,12 @@ export class LivePublication implements Publication {
   /** Nothing more comes. */
   end(end: PublicationEnd): void {
     if (this.ended) return;
-    this.#assembler.finish();
+    try {
+      this.#assembler.finish();
+    } catch (error) {
+      // The last packet may be one that readers cannot be given; whoever ends a publication must not fail for it.
+      this.#options.logger.warn({ app: this.app, streamKey: this.streamKey, err: error }, "the last packets were lost");
+    }
     this.#broadcast.end();
     this.#settle(end);
   }
