@@ -14,11 +14,7 @@ await main(async () => {
     },
     lint: () => exec("biome", "check", "--error-on-warnings", "."),
     knip: () => exec("knip"),
-    directions: async () => {
-      const { directionViolations } = await import("./lib/directions.mjs");
-      const violations = directionViolations(root);
-      if (violations.length > 0) throw new SetupError(violations.join("\n  "));
-    },
+    directions: () => run(node, [join(root, "scripts", "directions.mjs")], { env, quiet: true }),
     docs: () => exec("typedoc"),
     packages: () => packages({ pnpm, node, env, exec }),
   };

@@ -1,8 +1,9 @@
-/** The dependency directions of the architecture, checked over manifests and imports. */
+/** The dependency directions of the architecture, checked over manifests and imports: `node scripts/directions.mjs`, Node ≥ 24. */
 
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import ts from "typescript";
+import { main, root, SetupError } from "./lib/setup.mjs";
 
 /** What a package may use of the suite at run time. Tests and benchmarks may use `testing` besides. */
 const allowed = {
@@ -13,8 +14,13 @@ const allowed = {
   player: [],
 };
 
-/** @returns {string[]} one line per violation. */
-export function directionViolations(root) {
+await main(async () => {
+  const violations = directionViolations();
+  if (violations.length > 0) throw new SetupError(violations.join("\n  "));
+});
+
+/** One line per violation. */
+function directionViolations() {
   const violations = [];
   for (const [name, targets] of Object.entries(allowed)) {
     const folder = join(root, "packages", name);
@@ -42,7 +48,7 @@ export function directionViolations(root) {
   }
   for (const file of globSync("packages/*/package.json", { cwd: root })) {
     const name = file.split(sep)[1];
-    if (!(name in allowed)) violations.push(`packages/${name} is missing in scripts/lib/directions.mjs`);
+    if (!(name in allowed)) violations.push(`packages/${name} is missing in scripts/directions.mjs`);
   }
   return violations;
 }
