@@ -82,6 +82,25 @@ test.each(["length", "chunked"])(
   },
 );
 
+test("a handler whose body breaks is an error for its readers, and for nobody else", async () => {
+  const sources: ReadableStreamDefaultController<Uint8Array>[] = [];
+  await using edge = createEdge({
+    upstreams: [
+      () =>
+        new Response(new ReadableStream<Uint8Array>({ start: (controller) => void sources.push(controller) }), {
+          headers: { "cache-control": "max-age=60" },
+        }),
+    ],
+  });
+  const ask = async () => await edge.handle(new Request("http://edge/a"));
+  const reader = (await ask()).body!.getReader();
+  sources[0]!.enqueue(Buffer.from("half"));
+  expect((await reader.read()).value).toHaveLength(4);
+  sources[0]!.error(new Error("broken"));
+  await expect(reader.read()).rejects.toThrow("broken");
+  expect(edge.stats).toMatchObject({ fills: 0, entries: 0, bytes: 0 });
+});
+
 test("a body without any length is passed on, but is no hit: nobody knows whether it was whole", async () => {
   const origin = await upstream((_request, response) => {
     response.useChunkedEncodingByDefault = false;

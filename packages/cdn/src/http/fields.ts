@@ -22,6 +22,19 @@ export function contentLengthOf(headers: readonly string[]): number | undefined 
   return Number(value);
 }
 
+/** A field value without the white space around it (RFC 9110 §5.5). By hand: a regular expression takes quadratic time on white space within. */
+export function trimField(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end -= 1;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
 /** Fields between two hops only, which no intermediary forwards (RFC 9110 §7.6.1). */
 const HOP_BY_HOP = new Set([
   "connection",

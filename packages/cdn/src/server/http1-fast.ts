@@ -11,12 +11,13 @@ import type { Socket } from "node:net";
 import { CdnError } from "../errors.ts";
 import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
+import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { formatHttpDate } from "../http/conditional.ts";
-import { contentLengthOf, fieldOf } from "../http/fields.ts";
+import { contentLengthOf, fieldOf, trimField } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
-import { type AdapterOptions, letGo } from "./http1.ts";
+import type { AdapterOptions } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 
@@ -44,7 +45,7 @@ export function readPlainHead(text: string): { method: string; target: string; f
     const value = text.slice(colon + 1, end);
     if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
     const lower = name.toLowerCase();
-    const trimmed = value.replace(/^[\t ]+|[\t ]+$/g, "");
+    const trimmed = trimField(value);
     if (UNUSUAL.test(lower)) {
       if (lower !== "connection" || trimmed.toLowerCase() !== "keep-alive") return undefined;
     } else fields.push(lower, trimmed);

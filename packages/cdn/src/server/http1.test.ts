@@ -111,6 +111,8 @@ describe.each([
     ["no Host", "GET / HTTP/1.1\r\n\r\n", 400],
     ["two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
     ["a Host that is none", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
+    ["a port that is none", "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", 400],
+    ["a Host that no URL can have", "GET / HTTP/1.1\r\nHost: 1.2.3.4.5\r\n\r\n", 400],
     ["user information in Host", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400],
     [
       "length and chunks",

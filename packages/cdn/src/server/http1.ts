@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { CdnError } from "../errors.ts";
 import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
+import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { errorResponse } from "../http/error-response.ts";
 import { contentLengthOf } from "../http/fields.ts";
@@ -168,12 +169,6 @@ export class Http1Adapter {
     this.#peers.set(message.socket, peer);
     return peer;
   }
-}
-
-/** Closes a body that nobody will read. */
-export function letGo(body: RawResponse["body"]): void {
-  if (body === null || body instanceof Uint8Array) return;
-  void body[Symbol.asyncIterator]().return?.();
 }
 
 function rawRefusal(status: number, code: Parameters<typeof errorResponse>[1], message: string): string {

@@ -11,11 +11,12 @@ import {
 import { CdnError } from "../errors.ts";
 import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
+import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { contentLengthOf, hopByHop } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import { SendRate, type TrackedConnection } from "./connections.ts";
-import { type AdapterOptions, letGo } from "./http1.ts";
+import type { AdapterOptions } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 import { bodyTooLarge, readBody } from "./request-body.ts";

@@ -41,7 +41,8 @@ export async function relay(
   let ended = false;
   let returned: Promise<unknown> | undefined;
   const letGo = (): void => {
-    returned ??= source.return?.() ?? Promise.resolve();
+    // A web stream that broke rejects its own cancelling with what next() has thrown already.
+    returned ??= source.return?.().catch(() => {}) ?? Promise.resolve();
   };
   sink.once("close", letGo);
   try {

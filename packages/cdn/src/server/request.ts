@@ -64,7 +64,9 @@ export function readHead(
     path = rest.startsWith("?") ? `/${rest}` : rest;
   }
   host = host === undefined || host === "" ? "localhost" : host;
-  if (host !== lastHost && !AUTHORITY.test(host)) return refuse(400, "BAD_REQUEST", "the Host field is not a host");
+  if (host !== lastHost && !(AUTHORITY.test(host) && URL.canParse(`${scheme}://${host}`))) {
+    return refuse(400, "BAD_REQUEST", "the Host field is not a host");
+  }
   if (!TARGET.test(path)) return refuse(400, "BAD_REQUEST", "the request target is not a path");
   if (REWRITTEN.test(path)) return refuse(400, "INVALID_PATH", "the path has a dot segment or a backslash");
   lastHost = host;

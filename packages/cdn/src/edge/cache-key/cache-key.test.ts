@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { trimField } from "../../http/fields.ts";
 import { createCacheKeys } from "./cache-key.ts";
 import { normalizedField, VaryIndex, varyNames } from "./vary.ts";
 
@@ -42,6 +43,16 @@ test("a key is its own key, and neither order nor ignored parameters change it",
       expect(keys.of(`/p?${turned.join("&")}`)).toBe(key);
     }),
   );
+});
+
+test("what a client sends costs time in proportion to its length", () => {
+  const blanks = (length: number): string => `a${" ".repeat(length)}b`;
+  const zeros = (length: number): string => `/p?_HLS_msn=${"0".repeat(length)}x`;
+  const long = 4_000_000;
+  expect(normalizedField("origin", blanks(long))).toHaveLength(long + 2);
+  expect(normalizedField("accept-encoding", `gzip${blanks(long)}`)).toBe("");
+  expect(keys.of(zeros(long))).toHaveLength(zeros(long).length);
+  expect(trimField(` \t${blanks(long)}\t `)).toHaveLength(long + 2);
 });
 
 test("Accept-Encoding counts only as far as encodings in use are taken", () => {

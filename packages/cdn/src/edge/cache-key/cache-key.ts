@@ -77,7 +77,10 @@ function rank(name: string): number {
 }
 
 function withoutLeadingZeros(text: string): string {
-  return text.replace(/=0+(?=\d+$)/, "=");
+  const equals = text.indexOf("=");
+  const value = text.slice(equals + 1);
+  if (equals === -1 || !/^0\d+$/.test(value)) return text;
+  return text.slice(0, equals + 1) + value.replace(/^0+(?=\d)/, "");
 }
 
 /** Broken escapes stay as they are: in a query they mean nothing to us. */

@@ -1,6 +1,7 @@
 /** `Vary` (RFC 9111 §4.1): the secondary key, from the request fields that a response says it depends on. */
 
 import type { RawRequest } from "../../handler/raw.ts";
+import { trimField } from "../../http/fields.ts";
 
 /** Remembers for this many keys what their answers vary by. */
 const MAX_REMEMBERED = 16_384;
@@ -67,7 +68,7 @@ const TAKEN = ENCODINGS.map((encoding) => ({
 /** A field's value as far as it can matter: of `Accept-Encoding`, only which of the encodings in use are taken. */
 export function normalizedField(name: string, value: string | undefined): string {
   if (value === undefined) return "";
-  if (name !== "accept-encoding") return value.replace(/\s*,\s*/g, ",").trim();
+  if (name !== "accept-encoding") return value.split(",").map(trimField).join(",");
   return TAKEN.filter(({ pattern }) => pattern.test(value))
     .map(({ encoding }) => encoding)
     .join(",");

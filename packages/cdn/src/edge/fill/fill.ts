@@ -1,6 +1,7 @@
 /** One upstream request that answers many: its head first, then its body as it grows. */
 
 import { CdnError } from "../../errors.ts";
+import { leave } from "../../handler/let-go.ts";
 import type { RawRequest } from "../../handler/raw.ts";
 import { contentLengthOf } from "../../http/fields.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
@@ -156,7 +157,7 @@ export class Fill {
   }
 
   async #receive({ body }: UpstreamResponse, head: FillHead): Promise<void> {
-    const source = body instanceof Uint8Array ? [body][Symbol.iterator]() : body?.[Symbol.asyncIterator]();
+    const source = body instanceof Uint8Array ? undefined : body?.[Symbol.asyncIterator]();
     const late = new CdnError("UPSTREAM_TIMEOUT", `no byte of the body came for ${this.#options.bodyTimeout} ms`);
     const timer = setTimeout(() => {
       // The upstream is not late while it is we who make it wait for our fastest reader.
@@ -164,9 +165,12 @@ export class Fill {
       else this.abort(late);
     }, this.#options.bodyTimeout);
     // A source that does not heed the signal is let go of here.
-    const letGo = (): void => void source?.return?.();
+    const letGo = (): void => {
+      if (source !== undefined) leave(source);
+    };
     this.#controller.signal.addEventListener("abort", letGo, { once: true });
     try {
+      if (body instanceof Uint8Array) await this.#take(body, head, timer);
       while (source !== undefined) {
         const next = await source.next();
         this.#controller.signal.throwIfAborted();

@@ -1,6 +1,7 @@
 /** Several upstreams as one: the next is asked where one fails. */
 
 import { CdnError } from "../../errors.ts";
+import { letGo } from "../../handler/let-go.ts";
 import type { Logger } from "../../logger.ts";
 import type { Upstream, UpstreamRequest, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
 
@@ -43,7 +44,7 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
             if (response.status < 500) failedAt.delete(upstream);
             return response;
           }
-          letGo(response);
+          letGo(response.body);
           logger.warn({ upstream: upstream.name, status: response.status }, "asking the next upstream");
         } catch (error) {
           if (request.signal.aborted) throw error;
@@ -58,10 +59,6 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
       await Promise.all(upstreams.map((upstream) => upstream.close()));
     },
   };
-}
-
-function letGo({ body }: UpstreamResponse): void {
-  if (body !== null && !(body instanceof Uint8Array)) void body[Symbol.asyncIterator]().return?.();
 }
 
 async function withHeadTimeout(
@@ -87,7 +84,10 @@ async function withHeadTimeout(
     return await Promise.race([sent, late]);
   } catch (error) {
     // An upstream that does not heed the signal may answer all the same, when nobody waits any more.
-    sent.then(letGo, () => {});
+    sent.then(
+      ({ body }) => letGo(body),
+      () => {},
+    );
     throw error;
   } finally {
     clearTimeout(timer);
