@@ -34,6 +34,7 @@ const av1: EntryKind = { format: "av01", kind: "video", configuration: "av1C" };
 const aac: EntryKind = { format: "mp4a", kind: "audio", configuration: AAC_OBJECT };
 const mp3: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG1_OBJECT };
 const mp3OfLowRate: EntryKind = { format: "mp4a", kind: "audio", configuration: MPEG2_OBJECT };
+// Its 80 ms of pre-roll could be told by a `roll` sample group (Opus in ISO BMFF §4.3.6.2). FFmpeg's fragments have none either, and nobody asks for it.
 const opus: EntryKind = { format: "Opus", kind: "audio", configuration: "dOps" };
 
 /**
