@@ -61,7 +61,7 @@ async function packages({ pnpm, node, env, exec }) {
     for (const name of names) {
       try {
         await exec("publint", "--strict", tarballs[name]);
-        await exec("attw", "--profile", "esm-only", ...attwExclusions(name), tarballs[name]);
+        await exec("attw", tarballs[name], "--profile", "esm-only", ...attwExclusions(name));
         await installAlone(name, tarballs, join(folder, name), { node, env });
         say(`  ${name}: publint, attw, installed alone, README example`);
       } catch (error) {
