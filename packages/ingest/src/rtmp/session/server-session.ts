@@ -14,7 +14,7 @@ import { DEFAULT_MAX_CHUNK_STREAMS, DEFAULT_MAX_MESSAGE_SIZE } from "../chunk/ch
 import { isEnhanced, ownCapabilities } from "../command/capabilities.ts";
 import { type Command, readCommand } from "../command/command.ts";
 import { failure, onStatus, result, type StatusCode } from "../command/status.ts";
-import { readStreamRequest, type StreamRequest } from "../command/stream-request.ts";
+import { isPlainName, readStreamRequest, type StreamRequest } from "../command/stream-request.ts";
 import { type RandomFill, secureRandomFill } from "../handshake/handshake.ts";
 import { ServerHandshake } from "../handshake/server-handshake.ts";
 import { BandwidthLimit, setPeerBandwidth, UserControlEvent, userControl } from "../message/control.ts";
@@ -131,11 +131,6 @@ export class ServerSession {
     this.#wire.send(userControl(UserControlEvent.StreamEof, streamId));
   }
 
-  /** Asks for a sign of life. */
-  ping(now: number): void {
-    this.#wire.send(userControl(UserControlEvent.PingRequest, now));
-  }
-
   #dispatch(message: RtmpMessage): void {
     switch (message.typeId) {
       case MessageType.CommandAmf0:
@@ -249,9 +244,9 @@ export class ServerSession {
     if (state !== "idle") throw new IngestError("INVALID_COMMAND", `message stream ${streamId} is already in use`);
     const name = command.args[0];
     const request = readStreamRequest(this.#app ?? "", this.#tcUrl, typeof name === "string" ? name : "");
-    if (request.streamKey === "") {
+    if (!isPlainName(request)) {
       const code = type === "publish" ? "NetStream.Publish.BadName" : "NetStream.Play.StreamNotFound";
-      this.#status(streamId, "error", code, `${type} needs a stream key: rtmp://host/app/key`);
+      this.#status(streamId, "error", code, `${type} needs a stream key of plain characters: rtmp://host/app/key`);
       return;
     }
     // Some encoders do not wait for the answer: their first keyframe may be on its way.

@@ -136,6 +136,17 @@ test("an aggregate is taken apart, its times shifted to its own", () => {
   ]);
 });
 
+test("an address is cut before its last part, however the peer has cut it", () => {
+  for (const [app, name] of [
+    ["a/b", "c"],
+    ["a", "b/c?x=1"],
+    ["/a/", "/b/c/"],
+  ] as const) {
+    expect(readStreamRequest(app, "", name)).toMatchObject({ app: "a/b", streamKey: "c" });
+  }
+  expect(readStreamRequest("a", "", "/")).toMatchObject({ app: "a", streamKey: "" });
+});
+
 test("queries are found in the stream key, the application and the address", () => {
   const request = readStreamRequest("/live/?a=1", "rtmp://h/live?b=2&a=9", "/key?c=3&c=4");
   expect([request.app, request.streamKey, [...request.query]]).toEqual([
