@@ -113,8 +113,16 @@ export class ClientConnection {
     this.#ended = true;
     const timer = setTimeout(() => this.#socket.destroy(), LINGER);
     this.#socket.end();
-    if (!this.#socket.destroyed) await once(this.#socket, "close");
+    // Servers may reset instead of closing: everything is sent, so that is no failure any more.
+    if (!this.#socket.closed) await new Promise((resolve) => this.#socket.once("close", resolve));
     clearTimeout(timer);
+  }
+
+  /** Closes at once, for what went wrong. */
+  fail(error: unknown): void {
+    this.#fail(
+      error instanceof IngestError ? error : new IngestError("INVALID_MEDIA", String(error), { cause: error }),
+    );
   }
 
   /** Closes at once. */
@@ -138,9 +146,7 @@ export class ClientConnection {
       for (const event of this.#session.receive(bytes)) this.#handle(event);
       this.#flush();
     } catch (error) {
-      this.#fail(
-        error instanceof IngestError ? error : new IngestError("INVALID_MEDIA", String(error), { cause: error }),
-      );
+      this.fail(error);
     }
   }
 

@@ -5,6 +5,7 @@ import { expect, test, vi } from "vitest";
 import { createRtmpClient, createRtmpServer, type Publication, type RtmpServer } from "../index.ts";
 import { liveSource, madePackets, madeSource } from "../testing/made-source.ts";
 import { parseRtmpUrl } from "./rtmp-url.ts";
+import { ServerSession } from "./session/server-session.ts";
 
 const quickly = { initialDelay: 5, maxDelay: 20 };
 
@@ -28,7 +29,14 @@ test("an address is taken apart: port, nested app, query, IPv6, RTMPS", () => {
     app: "a/b",
     streamName: "c d",
   });
-  for (const url of ["http://x/a/b", "rtmp://x/only", "rtmp:///a/b", "rtmp://x:99999/a/b", ""]) {
+  for (const url of [
+    "http://x/a/b",
+    "rtmp://x/only",
+    "rtmp:///a/b",
+    "rtmp://x:99999/a/b",
+    "rtmp://user:secret@x/a/b",
+    "",
+  ]) {
     expect(() => parseRtmpUrl(url)).toThrow(expect.objectContaining({ code: "INVALID_URL" }));
   }
 });
@@ -138,7 +146,26 @@ test("a key in use, and a stream that nobody publishes, have codes of their own"
   await published;
 });
 
-test("a server that accepts and says nothing, or stops, is given up in time", async () => {
+test("a server that resets after the goodbye has everything: no failure", async () => {
+  const listener = createServer((socket) => {
+    const session = new ServerSession({ now: 0 });
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (bytes) => {
+      for (const { type, streamId } of session.receive(bytes)) {
+        if (type === "publish") session.acceptPublish(streamId);
+        if (type === "stop") socket.resetAndDestroy();
+      }
+      for (const output of session.takeOutput()) if (!socket.destroyed) socket.write(output);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as { port: number };
+  await using client = createRtmpClient({ url: `rtmp://127.0.0.1:${port}/a/b`, reconnect: false });
+  await client.publish(madeSource());
+  listener.close();
+});
+
+test("a server that accepts and says nothing is given up in time", async () => {
   const sockets: Socket[] = [];
   const listener = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
   await once(listener, "listening");

@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { createPlayback, type RtmpPlayback } from "./client-playback.ts";
 import {
+  carriedTracks,
   messageTimestamp,
   messageTypeOf,
   rtmpCodecOf,
@@ -54,7 +55,7 @@ export interface RtmpClient extends AsyncDisposable {
   /**
    * Sends a source until it ends, then says goodbye and resolves. Aborting `signal` ends it likewise.
    *
-   * Each connection starts at a keyframe. HEVC, AV1 and Opus go by Enhanced RTMP. A server that takes less than the source gives slows the
+   * Each connection starts at a keyframe. The first video and the first audio track are sent, others left out. HEVC, AV1 and Opus go by Enhanced RTMP. A server that takes less than the source gives slows the
    * reading down; what that means is up to the source.
    *
    * @throws {IngestError} `UNSUPPORTED_CODEC` for a track that RTMP cannot carry, `UNAUTHORIZED`; anything else only when the attempts are used up;
@@ -97,7 +98,7 @@ class TcpRtmpClient implements RtmpClient {
   }
 
   async publish(source: PacketSource, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    for (const track of source.tracks) rtmpCodecOf(track);
+    for (const track of carriedTracks(source.tracks)) rtmpCodecOf(track);
     const { signal } = options;
     await this.#run((ending) => this.#publishOnce(source, ending), signal);
   }
@@ -109,7 +110,13 @@ class TcpRtmpClient implements RtmpClient {
     const running = this.#run(async (ending) => {
       writer.restart();
       const connection = await this.#connect("play", ending, (message) => writer.push(message));
-      const timer = setInterval(() => writer.poll(), 100);
+      const timer = setInterval(() => {
+        try {
+          writer.poll();
+        } catch (error) {
+          connection.fail(error);
+        }
+      }, 100);
       try {
         await aborted(AbortSignal.any([connection.lost, ending]));
       } finally {
@@ -217,10 +224,12 @@ class TcpRtmpClient implements RtmpClient {
 async function sendAll(source: PacketSource, connection: ClientConnection, ending: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([connection.lost, ending]);
   const configured = new Map<number, Track>();
+  const carried = new Set(carriedTracks(source.tracks).map(({ id }) => id));
   await connection.send(MessageType.DataAmf0, 0, writeMetadata(source.tracks, "@setDataFrame"));
   try {
     for await (const packet of source.packets({ signal })) {
       const { track } = packet;
+      if (!carried.has(track.id)) continue;
       const typeId = messageTypeOf(track);
       const timestamp = messageTimestamp(packet);
       if (configured.get(track.id) !== track) {

@@ -25,7 +25,10 @@ const DEFAULT_RTMPS_PORT = 443;
  */
 export function parseRtmpUrl(url: string): RtmpUrl {
   const match = /^(rtmps?):\/\/([^/?#]+)\/([^?#]*)(\?[^#]*)?$/i.exec(url);
-  const authority = match?.[2] === undefined ? null : /^(?:[^@]*@)?(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(match[2]);
+  const authority = match?.[2] === undefined ? null : /^(\[[^\]]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(match[2]);
+  if (match?.[2]?.includes("@")) {
+    throw new IngestError("INVALID_URL", "RTMP has no user and password: put credentials into the query");
+  }
   const path = match?.[3]?.split("/").filter((part) => part !== "") ?? [];
   const key = path.pop();
   if (match === null || authority === null || key === undefined || path.length === 0) {

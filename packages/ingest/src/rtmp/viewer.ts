@@ -6,7 +6,14 @@ import type { Packet, Track } from "@ami-streams/media";
 import { IngestError } from "../errors.ts";
 import type { Publication } from "../publication/publication.ts";
 import { DEFAULT_OUTPUT_CHUNK_SIZE, writeChunks } from "./chunk/chunk-writer.ts";
-import { messageTimestamp, messageTypeOf, writeConfig, writeFrame, writeMetadata } from "./flv/tag-writer.ts";
+import {
+  carriedTracks,
+  messageTimestamp,
+  messageTypeOf,
+  writeConfig,
+  writeFrame,
+  writeMetadata,
+} from "./flv/tag-writer.ts";
 import { MessageType, type RtmpMessage } from "./message/message.ts";
 import { chunkStreamOf } from "./session/wire.ts";
 
@@ -23,6 +30,7 @@ export class Viewer {
   readonly #source: Publication;
   readonly #stopping = new AbortController();
   readonly #configured = new Map<number, Track>();
+  #gathering = false;
   #tooSlow = false;
 
   constructor(output: Writable, streamId: number, source: Publication) {
@@ -39,14 +47,17 @@ export class Viewer {
   /** Returns why the viewer must go, or undefined when the source has ended. Never rejects. */
   async run(): Promise<IngestError | undefined> {
     const { signal } = this.#stopping;
+    const carried = new Set(carriedTracks(this.#source.tracks).map(({ id }) => id));
     try {
       await this.#write(this.#message(MessageType.DataAmf0, 0, writeMetadata(this.#source.tracks)));
       for await (const packet of this.#source.packets({
         signal,
         onDrop: ({ disconnected }) => this.#dropped(disconnected),
       })) {
+        if (!carried.has(packet.track.id)) continue;
         if (this.#configured.get(packet.track.id) !== packet.track) await this.#configure(packet);
-        await this.#write(this.#chunks(packet));
+        const waiting = this.#write(this.#chunks(packet));
+        if (waiting !== undefined) await waiting;
         if (signal.aborted) break;
       }
       return this.#reason();
@@ -88,8 +99,21 @@ export class Viewer {
     return writeChunks(message, chunkStreamOf(message), DEFAULT_OUTPUT_CHUNK_SIZE);
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    if (this.#output.destroyed || this.#stopping.signal.aborted) return;
-    if (!this.#output.write(bytes)) await once(this.#output, "drain", { signal: this.#stopping.signal });
+  /** Undefined unless the socket wants to be waited for. */
+  #write(bytes: Uint8Array): Promise<unknown> | undefined {
+    if (this.#output.destroyed || this.#stopping.signal.aborted) return undefined;
+    this.#gather();
+    return this.#output.write(bytes) ? undefined : once(this.#output, "drain", { signal: this.#stopping.signal });
+  }
+
+  // Packets that are there together leave together: one system call for them all, and none of them waits.
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#output.cork();
+    process.nextTick(() => {
+      this.#gathering = false;
+      this.#output.uncork();
+    });
   }
 }

@@ -39,6 +39,11 @@ export function rtmpCodecOf(track: Track): VideoCodec | AudioCodec {
   throw new IngestError("UNSUPPORTED_CODEC", `RTMP cannot carry ${track.codec}: encode to H.264 and AAC first`);
 }
 
+/** The tracks that go over RTMP: its players and servers expect one of each kind, so the first ones. */
+export function carriedTracks(tracks: readonly Track[]): Track[] {
+  return tracks.filter((track) => tracks.find(({ kind }) => kind === track.kind) === track);
+}
+
 /** Message type of a track's messages. */
 export function messageTypeOf(track: Track): number {
   return track.kind === "video" ? MessageType.Video : MessageType.Audio;
