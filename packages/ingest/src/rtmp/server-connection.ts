@@ -158,7 +158,7 @@ export class ServerConnection {
 
   #handle(events: readonly ServerEvent[]): void {
     if (this.#backlog !== null) {
-      this.#backlog.push(...events);
+      for (const event of events) this.#backlog.push(event);
       return;
     }
     for (let index = 0; index < events.length; index += 1) {
@@ -256,8 +256,9 @@ export class ServerConnection {
   }
 
   #refuse(streamId: number, action: "publish" | "play", error: unknown): void {
-    const { code, message } = error instanceof IngestError ? error : new IngestError("REJECTED", String(error));
-    this.#log("info", { code, action }, message);
+    const { code, message, cause } = error instanceof IngestError ? error : new IngestError("REJECTED", String(error));
+    if (cause === undefined) this.#log("info", { code, action }, message);
+    else this.#log("warn", { code, action, err: cause }, message);
     this.#session.reject(streamId, refusalStatus(action, code), message);
     this.end();
   }
@@ -343,7 +344,9 @@ export class ServerConnection {
   #flush(): void {
     const output = this.#session.takeOutput();
     if (output.length === 0 || this.#endingSince !== undefined || !this.#socket.writable) return;
+    this.#socket.cork();
     for (const bytes of output) this.#socket.write(bytes);
+    this.#socket.uncork();
     // Media waits for the peer before it is written; answers do not, and a peer that never reads could pile them up.
     if (this.#socket.writableLength > this.#host.limits.writeBufferBytes) {
       this.#log("warn", { code: "SLOW_PEER" }, "the peer does not read its answers");

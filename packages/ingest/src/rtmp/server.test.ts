@@ -66,15 +66,37 @@ describe("authorization", () => {
     expect(server.stats.publications).toBe(0);
   });
 
-  test("that fails or takes too long is a no", async () => {
-    for (const authorize of [
-      () => Promise.reject(new Error("the database is down")),
-      () => new Promise<boolean>(() => {}),
-    ]) {
-      await using server = await start({ authorize, timeouts: { authorize: 20 } });
-      await using peer = await RawPeer.ask(server.port, "play", "live", "key");
-      expect(peer.status).toBe("NetStream.Play.Unauthorized");
-    }
+  test("that fails is a no, and is logged with its cause, which the peer is not shown", async () => {
+    const down = new Error("the database is down");
+    const warn = vi.fn();
+    const logger = { debug() {}, info() {}, warn, error() {} };
+    await using server = await start({ authorize: () => Promise.reject(down), logger });
+    await using peer = await RawPeer.ask(server.port, "play", "live", "key");
+    expect(peer.statuses).toMatchObject([
+      { code: "NetStream.Play.Unauthorized", description: "the authorization failed" },
+    ]);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ err: down }), "the authorization failed");
+  });
+
+  test("that takes too long is a no", async () => {
+    const authorize = () => new Promise<boolean>(() => {});
+    await using server = await start({ authorize, timeouts: { authorize: 20 } });
+    await using peer = await RawPeer.ask(server.port, "play", "live", "key");
+    expect(peer.status).toBe("NetStream.Play.Unauthorized");
+  });
+
+  test("sees one stream under one name, wherever the peer cut its address", async () => {
+    const asked: string[] = [];
+    await using server = await start({
+      authorize: ({ app, streamKey }) => {
+        asked.push(`${app} ${streamKey}`);
+        return false;
+      },
+    });
+    await using one = await RawPeer.ask(server.port, "play", "a/b", "c");
+    await using other = await RawPeer.ask(server.port, "play", "a", "b/c");
+    expect([one.status, other.status]).toEqual(["NetStream.Play.Unauthorized", "NetStream.Play.Unauthorized"]);
+    expect(asked).toEqual(["a/b c", "a/b c"]);
   });
 
   test("media that a hasty publisher sends before the answer is kept for it", async () => {
@@ -302,6 +324,8 @@ describe("bad input", () => {
       code: "NetConnection.Connect.Success",
       capsEx: 14,
       fourCcList: ["avc1", "hvc1", "av01", "mp4a", "Opus", ".mp3"],
+      videoFourCcInfoMap: { avc1: 7, hvc1: 7, av01: 7 },
+      audioFourCcInfoMap: { mp4a: 7, Opus: 7, ".mp3": 7 },
     });
   });
 
@@ -323,6 +347,28 @@ describe("bad input", () => {
     begin(peer);
     expect(await next(publications)).toMatchObject({ app: "live", streamKey: "key" });
   });
+});
+
+test("a last packet that no reader can be given does not hurt the server", async () => {
+  await using server = await start({ limits: { publicationBytes: 64 * 1024 } });
+  const publications = iterate(server);
+  await using peer = await RawPeer.ask(server.port, "publish", "live", "key");
+  peer.video(0, avcHeader);
+  peer.audio(0, aacHeader);
+  peer.audio(0, silence);
+  peer.video(0, Uint8Array.of(0x17, 1, 0, 0, 0, ...avcFrame(true, 100_000)));
+  const publication = await next(publications);
+  peer.command("deleteStream", null, 1);
+  expect(await publication.closed).toEqual({ reason: "unpublished" });
+  await using again = await publishing(server);
+  expect(again.status).toBe("NetStream.Publish.Start");
+});
+
+test("names with control characters are refused: they end up in logs", async () => {
+  await using server = await start();
+  await using peer = await RawPeer.ask(server.port, "publish", "live", "key\r\nerror: forged");
+  expect(peer.status).toBe("NetStream.Publish.BadName");
+  expect(server.stats.publications).toBe(0);
 });
 
 describe("limits", () => {
@@ -347,6 +393,36 @@ describe("limits", () => {
     await expect(RawPeer.open(server.port)).rejects.toThrow("the server closed");
     expect(peer.closed).toBe(false);
   });
+});
+
+test("viewers of a multitrack publication get its first tracks, not all of them as one", async () => {
+  await using server = await start();
+  const publications = iterate(server);
+  await using peer = await RawPeer.ask(server.port, "publish", "live", "key");
+  peer.video(0, avcHeader);
+  peer.video(0, Uint8Array.of(...hex("96 00 61766331 01"), ...AVC_CONFIG));
+  peer.audio(0, aacHeader);
+  peer.audio(0, silence);
+  for (const [time, first, second] of [
+    [0, 0x17, 0x96],
+    [40, 0x27, 0xa6],
+    [80, 0x27, 0xa6],
+    [120, 0x27, 0xa6],
+  ] as const) {
+    peer.video(time, Uint8Array.of(first, 1, 0, 0, 0, ...avcFrame(first === 0x17, 60)));
+    peer.video(time, Uint8Array.of(second, ...hex("03 61766331 01"), ...avcFrame(second === 0x96, 90)));
+  }
+  const publication = await next(publications);
+  expect(publication.tracks.map(({ id, kind }) => [id, kind])).toEqual([
+    [1, "video"],
+    [2, "audio"],
+    [3, "video"],
+  ]);
+  await using viewer = await RawPeer.ask(server.port, "play", "live", "key");
+  peer.command("deleteStream", null, 1);
+  await viewer.until(() => viewer.status === "NetStream.Play.Stop");
+  const video = viewer.media.filter(({ typeId }) => typeId === MessageType.Video);
+  expect(video.slice(1).map(({ payload }) => payload.length)).toEqual([69, 69, 69, 69]);
 });
 
 test("viewers get metadata and sequence headers first, then packets from a keyframe, then the end", async () => {

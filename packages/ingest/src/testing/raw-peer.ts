@@ -2,11 +2,11 @@
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { writeChunks } from "../rtmp/chunk/chunk-writer.ts";
+import { amfMember } from "../rtmp/amf0/amf-value.ts";
 import { type Command, readCommand, writeCommand } from "../rtmp/command/command.ts";
 import { ClientHandshake } from "../rtmp/handshake/client-handshake.ts";
 import { MessageType, type RtmpMessage } from "../rtmp/message/message.ts";
-import { chunkStreamOf, Wire } from "../rtmp/session/wire.ts";
+import { Wire } from "../rtmp/session/wire.ts";
 
 /** One socket to a server, and every command that came back. */
 export class RawPeer implements AsyncDisposable {
@@ -27,7 +27,7 @@ export class RawPeer implements AsyncDisposable {
         if (message.typeId === MessageType.CommandAmf0) this.commands.push(readCommand(message));
         else this.media.push(message);
       }
-      for (const output of this.#wire.takeOutput()) this.socket.write(output);
+      this.#flush();
       this.#wake();
     });
     this.socket.on("error", () => this.socket.destroy());
@@ -64,7 +64,10 @@ export class RawPeer implements AsyncDisposable {
   get statuses(): { code: string; description: string }[] {
     return this.commands
       .filter(({ name }) => name === "onStatus")
-      .map(({ args }) => args[0] as unknown as { code: string; description: string });
+      .map(({ args }) => ({
+        code: String(amfMember(args[0], "code")),
+        description: String(amfMember(args[0], "description")),
+      }));
   }
 
   command(name: string, object: Command["object"], ...args: Command["args"]): void {
@@ -74,7 +77,12 @@ export class RawPeer implements AsyncDisposable {
   }
 
   message(message: RtmpMessage): void {
-    this.socket.write(writeChunks(message, chunkStreamOf(message), 128));
+    this.#wire.send(message);
+    this.#flush();
+  }
+
+  #flush(): void {
+    for (const output of this.#wire.takeOutput()) this.socket.write(output);
   }
 
   video(timestamp: number, payload: Uint8Array): void {

@@ -139,7 +139,7 @@ export class Wire {
         return;
       }
       case MessageType.Aggregate:
-        messages.push(...splitAggregate(message));
+        for (const part of splitAggregate(message)) messages.push(part);
         return;
       default:
         messages.push(message);
