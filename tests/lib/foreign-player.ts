@@ -152,14 +152,24 @@ async function startPlayer({ player, url }: { player: ForeignPlayer; url: string
     const instance = new shaka.Player();
     await instance.attach(video);
     instance.configure({ streaming: { lowLatencyMode: true } });
-    instance.addEventListener("error", (event) => errors.push(JSON.stringify(event.detail)));
+    instance.addEventListener("error", ({ detail }) => {
+      const { severity, category, code, data } = detail;
+      errors.push(`severity ${severity}, category ${category}, code ${code}: ${JSON.stringify(data).slice(0, 300)}`);
+    });
     await instance.load(url);
+  }
+
+  interface ShakaError {
+    readonly severity: number;
+    readonly category: number;
+    readonly code: number;
+    readonly data: readonly unknown[];
   }
 
   interface ShakaPlayer {
     attach(video: HTMLVideoElement): Promise<void>;
     configure(options: object): void;
-    addEventListener(type: "error", listener: (event: { detail: unknown }) => void): void;
+    addEventListener(type: "error", listener: (event: { detail: ShakaError }) => void): void;
     load(url: string): Promise<void>;
   }
 }

@@ -3,8 +3,8 @@
 import { readTimeCode } from "../time-code.ts";
 
 /** The code is found at any scale; this one keeps reading a frame under a millisecond. */
-const sampleWidth = 640;
-const sampleHeight = 360;
+const sampleWidth = 320;
+const sampleHeight = 180;
 /** Milliseconds of history that the figures and the chart cover. */
 const historyLength = 60_000;
 /** Milliseconds between two samples: enough for a chart, little work for the page. */
@@ -15,6 +15,13 @@ export interface DelaySample {
   readonly at: number;
   /** Seconds between painting at the source and showing here. */
   readonly delay: number;
+}
+
+declare global {
+  interface WindowEventMap {
+    /** Seconds of one reading, for whoever records them. */
+    delay: CustomEvent<number>;
+  }
 }
 
 /** Glass-to-glass delay of a video that shows a test card. */
@@ -83,6 +90,7 @@ export class DelayMeter {
     this.#misses = 0;
     const delay = (performance.timeOrigin + displayedAt - paintedAt) / 1000;
     this.#samples.push({ at: displayedAt, delay });
+    window.dispatchEvent(new CustomEvent("delay", { detail: delay }));
     while (this.#samples.length > 0 && this.#samples[0]!.at < displayedAt - historyLength) this.#samples.shift();
   }
 }
