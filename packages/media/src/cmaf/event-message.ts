@@ -3,6 +3,7 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
+import { EMSG } from "./box-types.ts";
 
 /** One event of the inband event stream that `schemeIdUri` and `value` name. */
 export interface EventMessage {
@@ -21,7 +22,6 @@ export interface EventMessage {
   readonly messageData?: Uint8Array;
 }
 
-const EMSG = 0x656d7367;
 const utf8 = new TextEncoder();
 
 /**
@@ -86,41 +86,19 @@ export type ReadEventMessage = Required<Omit<EventMessage, "presentationTime">> 
 export function readEventMessage(body: Uint8Array): ReadEventMessage {
   const reader = new ByteReader(body, "emsg");
   const version = reader.u32() >>> 24;
-  if (version === 0) {
-    const schemeIdUri = reader.text();
-    const value = reader.text();
-    const timescale = reader.u32();
-    const presentationTimeDelta = reader.u32();
-    const eventDuration = reader.u32();
-    const id = reader.u32();
-    const messageData = reader.rest();
-    return {
-      schemeIdUri,
-      value,
-      timescale,
-      presentationTime: undefined,
-      presentationTimeDelta,
-      eventDuration,
-      id,
-      messageData,
-    };
-  }
-  if (version !== 1) throw new MediaError("UNSUPPORTED", `emsg version ${version}`);
+  if (version > 1) throw new MediaError("UNSUPPORTED", `emsg version ${version}`);
+  // Version 0 has its texts in front, version 1 behind.
+  let schemeIdUri = version === 0 ? reader.text() : "";
+  let value = version === 0 ? reader.text() : "";
   const timescale = reader.u32();
-  const presentationTime = reader.u64();
+  const presentationTimeDelta = version === 0 ? reader.u32() : undefined;
+  const presentationTime = version === 0 ? undefined : reader.u64();
   const eventDuration = reader.u32();
   const id = reader.u32();
-  const schemeIdUri = reader.text();
-  const value = reader.text();
-  const messageData = reader.rest();
-  return {
-    schemeIdUri,
-    value,
-    timescale,
-    presentationTime,
-    presentationTimeDelta: undefined,
-    eventDuration,
-    id,
-    messageData,
-  };
+  if (version === 1) {
+    schemeIdUri = reader.text();
+    value = reader.text();
+  }
+  const times = { timescale, presentationTime, presentationTimeDelta, eventDuration };
+  return { schemeIdUri, value, ...times, id, messageData: reader.rest() };
 }

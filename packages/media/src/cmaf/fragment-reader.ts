@@ -4,6 +4,7 @@ import { readUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import type { Packet, Track } from "../track.ts";
 import { viewOf } from "./box-reader.ts";
+import { EMSG, FTYP, MDAT, MOOF, MOOV, PRFT } from "./box-types.ts";
 import { type ReadEventMessage, readEventMessage } from "./event-message.ts";
 import { fourCharacterText } from "./four-character-code.ts";
 import { Gatherer } from "./gatherer.ts";
@@ -59,13 +60,6 @@ export const DEFAULT_MAX_SAMPLE_BYTES = 64 * 1024 * 1024;
 
 /** A sample that is a smaller part than this of the bytes it came in is copied: kept alone, it would keep them all. */
 const MAX_HELD_RATIO = 16;
-
-const FTYP = 0x66747970;
-const MOOV = 0x6d6f6f76;
-const MOOF = 0x6d6f6f66;
-const MDAT = 0x6d646174;
-const EMSG = 0x656d7367;
-const PRFT = 0x70726674;
 
 /**
  * A reader of fragmented MP4: CMAF, DASH and HLS segments, and what `ffmpeg -f mp4 -movflags

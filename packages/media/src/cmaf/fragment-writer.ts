@@ -3,7 +3,20 @@
 import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import type { Packet, Track } from "../track.ts";
+import { MDAT, MFHD, MOOF, TFDT, TFHD, TRAF, TRUN } from "./box-types.ts";
 import { type EventMessage, eventMessageSize, putEventMessage } from "./event-message.ts";
+import {
+  TFHD_DEFAULT_BASE_IS_MOOF,
+  TFHD_SAMPLE_DURATION,
+  TFHD_SAMPLE_FLAGS,
+  TFHD_SAMPLE_SIZE,
+  TRUN_COMPOSITION_OFFSET,
+  TRUN_DATA_OFFSET,
+  TRUN_FIRST_SAMPLE_FLAGS,
+  TRUN_SAMPLE_DURATION,
+  TRUN_SAMPLE_FLAGS,
+  TRUN_SAMPLE_SIZE,
+} from "./fragment-flags.ts";
 import { type ProducerReference, producerReferenceSize, putProducerReference } from "./producer-reference.ts";
 import { NON_SYNC_SAMPLE, SYNC_SAMPLE } from "./sample-flags.ts";
 import { putSegmentType, type SegmentBrand, segmentTypeSize } from "./segment-type.ts";
@@ -51,26 +64,6 @@ const TFDT_SIZE = 20;
 const TFHD_SIZE = 16;
 const TRUN_SIZE = 20;
 const BOX_HEADER_SIZE = 8;
-
-const TFHD_SAMPLE_DURATION = 0x000008;
-const TFHD_SAMPLE_SIZE = 0x000010;
-const TFHD_SAMPLE_FLAGS = 0x000020;
-const TFHD_DEFAULT_BASE_IS_MOOF = 0x020000;
-
-const TRUN_DATA_OFFSET = 0x000001;
-const TRUN_FIRST_SAMPLE_FLAGS = 0x000004;
-const TRUN_SAMPLE_DURATION = 0x000100;
-const TRUN_SAMPLE_SIZE = 0x000200;
-const TRUN_SAMPLE_FLAGS = 0x000400;
-const TRUN_COMPOSITION_OFFSET = 0x000800;
-
-const MOOF = 0x6d6f6f66;
-const MFHD = 0x6d666864;
-const TRAF = 0x74726166;
-const TFHD = 0x74666864;
-const TFDT = 0x74666474;
-const TRUN = 0x7472756e;
-const MDAT = 0x6d646174;
 
 /**
  * One fragment in one allocation: `[styp] [prft] [emsg…] moof mdat`.

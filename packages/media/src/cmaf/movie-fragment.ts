@@ -3,6 +3,14 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { MediaError } from "../errors.ts";
 import { childBoxes } from "./box-reader.ts";
+import {
+  TFHD_BASE_DATA_OFFSET,
+  TFHD_DEFAULT_BASE_IS_MOOF,
+  TFHD_SAMPLE_DESCRIPTION,
+  TFHD_SAMPLE_DURATION,
+  TFHD_SAMPLE_FLAGS,
+  TFHD_SAMPLE_SIZE,
+} from "./fragment-flags.ts";
 import { type SampleDefaults, TrackRun } from "./track-run.ts";
 
 /** What a `moof` alone does not say. */
@@ -17,13 +25,6 @@ export interface FragmentContext {
 
 /** Of one fragment: far more than writers that interleave tracks need, few enough to hold. */
 const MAX_RUNS = 65_536;
-
-const BASE_DATA_OFFSET = 0x000001;
-const SAMPLE_DESCRIPTION = 0x000002;
-const SAMPLE_DURATION = 0x000008;
-const SAMPLE_SIZE = 0x000010;
-const SAMPLE_FLAGS = 0x000020;
-const DEFAULT_BASE_IS_MOOF = 0x020000;
 
 /**
  * The runs of a fragment, in the order of their bytes.
@@ -102,12 +103,12 @@ function readTrackFragmentHeader(body: Uint8Array, context: FragmentContext, pre
   const announced = context.defaults(trackId);
   if (announced === undefined)
     throw new MediaError("MALFORMED", `a fragment of track ${trackId}, which the "moov" does not have`);
-  let base = flags & DEFAULT_BASE_IS_MOOF ? context.position : previousEnd;
-  if (flags & BASE_DATA_OFFSET) base = reader.u64();
-  if (flags & SAMPLE_DESCRIPTION) reader.skip(4);
-  const duration = flags & SAMPLE_DURATION ? reader.u32() : announced.duration;
-  const size = flags & SAMPLE_SIZE ? reader.u32() : announced.size;
-  const sampleFlags = flags & SAMPLE_FLAGS ? reader.u32() : announced.flags;
+  let base = flags & TFHD_DEFAULT_BASE_IS_MOOF ? context.position : previousEnd;
+  if (flags & TFHD_BASE_DATA_OFFSET) base = reader.u64();
+  if (flags & TFHD_SAMPLE_DESCRIPTION) reader.skip(4);
+  const duration = flags & TFHD_SAMPLE_DURATION ? reader.u32() : announced.duration;
+  const size = flags & TFHD_SAMPLE_SIZE ? reader.u32() : announced.size;
+  const sampleFlags = flags & TFHD_SAMPLE_FLAGS ? reader.u32() : announced.flags;
   return { trackId, base, defaults: { duration, size, flags: sampleFlags } };
 }
 

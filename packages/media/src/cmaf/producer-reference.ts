@@ -3,6 +3,7 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
+import { PRFT } from "./box-types.ts";
 
 /** At which station of its way the wall clock was read. */
 export type ProducerReferenceMeaning =
@@ -28,7 +29,6 @@ export interface ProducerReference {
   readonly meaning?: ProducerReferenceMeaning;
 }
 
-const PRFT = 0x70726674;
 /** Seconds from 1900-01-01, where NTP counts from, to 1970-01-01. */
 const NTP_TO_UNIX = 2_208_988_800;
 const ERA = 2 ** 32;

@@ -4,6 +4,7 @@ import { ByteReader } from "../bytes/byte-reader.ts";
 import { writeUint64 } from "../bytes/uint64.ts";
 import { MediaError } from "../errors.ts";
 import { readBoxes, viewOf } from "./box-reader.ts";
+import { SIDX } from "./box-types.ts";
 
 /** One piece that a `sidx` refers to. */
 export interface SegmentReference {
@@ -38,7 +39,6 @@ export interface SegmentIndex {
   readonly references: readonly SegmentReference[];
 }
 
-const SIDX = 0x73696478;
 const MAX_REFERENCES = 0xffff;
 
 /**

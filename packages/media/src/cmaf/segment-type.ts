@@ -1,6 +1,7 @@
 /** The segment type box `styp` (ISO 14496-12 §8.16.2). */
 
 import { MediaError } from "../errors.ts";
+import { STYP } from "./box-types.ts";
 import { fourCharacterCode } from "./four-character-code.ts";
 
 /**
@@ -10,8 +11,6 @@ import { fourCharacterCode } from "./four-character-code.ts";
  * of the presentation; `msdh`, `msix`, `risx`, `dash`: DASH media segments (ISO 23009-1 §6.3.4).
  */
 export type SegmentBrand = "cmfs" | "cmff" | "cmfl" | "lmsg" | "msdh" | "msix" | "risx" | "dash" | (string & {});
-
-const STYP = 0x73747970;
 
 /**
  * A `styp` of its own; the first brand is the major one.

@@ -2,6 +2,14 @@
 
 import { MediaError } from "../errors.ts";
 import { viewOf } from "./box-reader.ts";
+import {
+  TRUN_COMPOSITION_OFFSET,
+  TRUN_DATA_OFFSET,
+  TRUN_FIRST_SAMPLE_FLAGS,
+  TRUN_SAMPLE_DURATION,
+  TRUN_SAMPLE_FLAGS,
+  TRUN_SAMPLE_SIZE,
+} from "./fragment-flags.ts";
 import { IS_NON_SYNC } from "./sample-flags.ts";
 
 /** What `trex` and `tfhd` say of every sample that does not say it itself. */
@@ -13,13 +21,6 @@ export interface SampleDefaults {
   /** ISO 14496-12 §8.8.3.1. */
   readonly flags: number;
 }
-
-const DATA_OFFSET = 0x000001;
-const FIRST_SAMPLE_FLAGS = 0x000004;
-const SAMPLE_DURATION = 0x000100;
-const SAMPLE_SIZE = 0x000200;
-const SAMPLE_FLAGS = 0x000400;
-const COMPOSITION_OFFSET = 0x000800;
 
 /**
  * Reads samples one by one out of the box, as their bytes come: however many it announces, it costs no memory beyond
@@ -64,26 +65,26 @@ export class TrackRun {
     let at = 8;
     let dataOffset: number | undefined;
     let firstFlags: number | undefined;
-    if (flags & DATA_OFFSET) {
+    if (flags & TRUN_DATA_OFFSET) {
       if (body.length < at + 4) throw truncated();
       dataOffset = view.getInt32(at);
       at += 4;
     }
-    if (flags & FIRST_SAMPLE_FLAGS) {
+    if (flags & TRUN_FIRST_SAMPLE_FLAGS) {
       if (body.length < at + 4) throw truncated();
       firstFlags = view.getUint32(at);
       at += 4;
     }
     const entrySize =
-      (flags & SAMPLE_DURATION ? 4 : 0) +
-      (flags & SAMPLE_SIZE ? 4 : 0) +
-      (flags & SAMPLE_FLAGS ? 4 : 0) +
-      (flags & COMPOSITION_OFFSET ? 4 : 0);
+      (flags & TRUN_SAMPLE_DURATION ? 4 : 0) +
+      (flags & TRUN_SAMPLE_SIZE ? 4 : 0) +
+      (flags & TRUN_SAMPLE_FLAGS ? 4 : 0) +
+      (flags & TRUN_COMPOSITION_OFFSET ? 4 : 0);
     if (count * entrySize > body.length - at) throw truncated();
 
-    const durations = flags & SAMPLE_DURATION ? sum(view, at, entrySize, count) : count * defaults.duration;
-    const sizeAt = flags & SAMPLE_DURATION ? at + 4 : at;
-    const sizes = flags & SAMPLE_SIZE ? sum(view, sizeAt, entrySize, count) : count * defaults.size;
+    const durations = flags & TRUN_SAMPLE_DURATION ? sum(view, at, entrySize, count) : count * defaults.duration;
+    const sizeAt = flags & TRUN_SAMPLE_DURATION ? at + 4 : at;
+    const sizes = flags & TRUN_SAMPLE_SIZE ? sum(view, sizeAt, entrySize, count) : count * defaults.size;
     if (!Number.isSafeInteger(durations) || !Number.isSafeInteger(sizes)) {
       throw new MediaError("LIMIT_EXCEEDED", "durations or sizes of a trun add up beyond 2^53");
     }
@@ -115,19 +116,19 @@ export class TrackRun {
     this.sampleDuration = this.#defaults.duration;
     this.sampleSize = this.#defaults.size;
     this.compositionOffset = 0;
-    if (flags & SAMPLE_DURATION) {
+    if (flags & TRUN_SAMPLE_DURATION) {
       this.sampleDuration = view.getUint32(at);
       at += 4;
     }
-    if (flags & SAMPLE_SIZE) {
+    if (flags & TRUN_SAMPLE_SIZE) {
       this.sampleSize = view.getUint32(at);
       at += 4;
     }
-    if (flags & SAMPLE_FLAGS) {
+    if (flags & TRUN_SAMPLE_FLAGS) {
       sampleFlags = view.getUint32(at);
       at += 4;
     }
-    if (flags & COMPOSITION_OFFSET) {
+    if (flags & TRUN_COMPOSITION_OFFSET) {
       // Signed in version 0 too: no sample is shown 2^31 ticks late, but there are writers that mean a negative one.
       this.compositionOffset = view.getInt32(at);
       at += 4;

@@ -1,4 +1,6 @@
 /** Reads AdaptationSet and Representation (ISO/IEC 23009-1 §5.3.3–5.3.7). */
+
+import { type Mutable, put } from "../mutable.ts";
 import type {
   AdaptationSet,
   ContentProtection,
@@ -8,7 +10,7 @@ import type {
   Resync,
 } from "./adaptation-set.ts";
 import { CENC_NAMESPACE } from "./namespaces.ts";
-import { keep, type Mutable, put, readAll, readBaseUrl, readDescriptor, readLabel, readOne } from "./parse-elements.ts";
+import { keep, readAll, readBaseUrl, readDescriptor, readLabel, readOne } from "./parse-elements.ts";
 import { readSegmentAddressing } from "./parse-segment-addressing.ts";
 import { Values } from "./read-values.ts";
 import type { ReadElement } from "./read-xml.ts";

@@ -1,17 +1,10 @@
 /** Reads elements that many others contain. */
+import { type Mutable, put } from "../mutable.ts";
 import type { BaseUrl, Descriptor, Label } from "./mpd.ts";
 import { MPD_NAMESPACE } from "./namespaces.ts";
 import { Values } from "./read-values.ts";
 import type { ReadElement } from "./read-xml.ts";
 import type { XmlElement } from "./xml.ts";
-
-/** A type as it is built. */
-export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** Takes over a value where there is one: what is absent in the document is absent in the value. */
-export function put<T, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
-  if (value !== undefined) target[key] = value;
-}
 
 /** Children of a name in the MPD's own namespace, read; undefined when there are none. */
 export function readAll<T>(

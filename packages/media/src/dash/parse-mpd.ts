@@ -1,5 +1,6 @@
 /** Reads an MPD (ISO/IEC 23009-1 §5.3). */
 import { documentError } from "../document-error.ts";
+import { type Mutable, put } from "../mutable.ts";
 import type {
   DashContentSteering,
   EventStream,
@@ -14,7 +15,7 @@ import type {
 } from "./mpd.ts";
 import { MPD_NAMESPACE } from "./namespaces.ts";
 import { readAdaptationSet } from "./parse-adaptation-set.ts";
-import { keep, type Mutable, put, readAll, readBaseUrl, readDescriptor, readOne } from "./parse-elements.ts";
+import { keep, readAll, readBaseUrl, readDescriptor, readOne } from "./parse-elements.ts";
 import { readSegmentAddressing } from "./parse-segment-addressing.ts";
 import { Values } from "./read-values.ts";
 import { type ReadElement, readXml } from "./read-xml.ts";

@@ -1,5 +1,7 @@
 /** Reads SegmentBase, SegmentList and SegmentTemplate (ISO/IEC 23009-1 §5.3.9). */
-import { type Mutable, put, readAll, readOne } from "./parse-elements.ts";
+
+import { type Mutable, put } from "../mutable.ts";
+import { readAll, readOne } from "./parse-elements.ts";
 import { Values } from "./read-values.ts";
 import type { ReadElement } from "./read-xml.ts";
 import type {

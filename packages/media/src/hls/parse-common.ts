@@ -1,5 +1,6 @@
 /** Reads the tags that both kinds of playlist can have (RFC 8216bis §4.4.2), and keys. */
 import { documentError } from "../document-error.ts";
+import type { Mutable } from "../mutable.ts";
 import { AttributeList, readInteger } from "./attribute-list.ts";
 import type { Define, Key, StartPoint } from "./media-playlist.ts";
 import type { Variables } from "./variables.ts";
@@ -94,7 +95,7 @@ export function readKey(attributes: AttributeList): Key | null {
       throw documentError("MALFORMED", line, `${tag} with METHOD=NONE must have no other attribute`);
     return null;
   }
-  const key: { -readonly [K in keyof Key]: Key[K] } = { method, uri: attributes.requiredString("URI") };
+  const key: Mutable<Key> = { method, uri: attributes.requiredString("URI") };
   const iv = attributes.hexadecimal("IV");
   if (iv !== undefined) {
     if (iv.length > 16) throw documentError("MALFORMED", line, `${tag} IV is longer than 128 bits`);

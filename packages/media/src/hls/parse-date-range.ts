@@ -1,11 +1,12 @@
 /** Reads EXT-X-DATERANGE (RFC 8216bis §4.4.5.1). */
 import { documentError } from "../document-error.ts";
+import type { Mutable } from "../mutable.ts";
 import type { AttributeList } from "./attribute-list.ts";
 import type { AttributeValue, DateRange } from "./media-playlist.ts";
 
 /** One date range. Attributes that are neither defined nor begin with `X-` are passed over. */
 export function readDateRange(attributes: AttributeList): DateRange {
-  const range: { -readonly [K in keyof DateRange]: DateRange[K] } = { id: attributes.requiredString("ID") };
+  const range: Mutable<DateRange> = { id: attributes.requiredString("ID") };
   let clientAttributes: Record<string, AttributeValue> | undefined;
   for (const name of attributes.names) {
     switch (name) {

@@ -1,5 +1,6 @@
 /** Reads a Media Playlist (RFC 8216bis §4.4.2–4.4.5). */
 import { documentError } from "../document-error.ts";
+import type { Mutable } from "../mutable.ts";
 import { AttributeList, readInteger } from "./attribute-list.ts";
 import type { DateRange, MediaPlaylist, PreloadHint, RenditionReport, ServerControl, Skip } from "./media-playlist.ts";
 import { CommonTags } from "./parse-common.ts";
@@ -7,8 +8,6 @@ import { readDateRange } from "./parse-date-range.ts";
 import { MULTIVARIANT_TAGS, PlaylistLines, tagName } from "./playlist-lines.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import { type ParsePlaylistOptions, Variables } from "./variables.ts";
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Reads a Media Playlist, or a delta update of one.

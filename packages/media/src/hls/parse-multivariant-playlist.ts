@@ -1,5 +1,6 @@
 /** Reads a Multivariant Playlist (RFC 8216bis §4.4.6). */
 import { documentError } from "../document-error.ts";
+import { type Mutable, put } from "../mutable.ts";
 import { AttributeList, show } from "./attribute-list.ts";
 import type { Key } from "./media-playlist.ts";
 import type {
@@ -14,8 +15,6 @@ import type {
 import { CommonTags, readKey } from "./parse-common.ts";
 import { MEDIA_TAGS, PlaylistLines, tagName } from "./playlist-lines.ts";
 import { type ParsePlaylistOptions, Variables } from "./variables.ts";
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Reads a Multivariant Playlist. Unknown tags are kept, unknown attributes passed over.
@@ -96,11 +95,6 @@ export function parseMultivariantPlaylist(text: string, options: ParsePlaylistOp
   if (sessionKeys.length > 0) playlist.sessionKeys = sessionKeys;
   if (contentSteering !== undefined) playlist.contentSteering = contentSteering;
   return playlist;
-}
-
-/** Takes over a value where there is one: an absent attribute is an absent field. */
-function put<T, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
-  if (value !== undefined) target[key] = value;
 }
 
 function readVariantBase(attributes: AttributeList, uri: string): Mutable<VariantBase> {

@@ -2,6 +2,7 @@
 
 import { parseDateTime } from "../date-time.ts";
 import { documentError } from "../document-error.ts";
+import type { Mutable } from "../mutable.ts";
 import { AttributeList, readByteRange, readDecimal, readInteger, show } from "./attribute-list.ts";
 import type { ByteRange, InitSection, Key, OpenSegment, Part, Segment } from "./media-playlist.ts";
 import { readKey } from "./parse-common.ts";
@@ -10,8 +11,6 @@ import { sameKeys } from "./write-common.ts";
 
 /** Keys in force at once, each of a format of its own. */
 const MAX_KEYS = 64;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What the tags of segments and parts have said so far. */
 export class SegmentReader {
