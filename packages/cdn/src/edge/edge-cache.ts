@@ -26,7 +26,7 @@ import { createS3FifoTier } from "./memory-tier/s3-fifo.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
 import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions } from "./options.ts";
 import { decideLookup } from "./policy/lookup.ts";
-import { isShareable } from "./policy/storage.ts";
+import { isPersonal, isShareable } from "./policy/storage.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
 import { type Forwarder, isLoop, passedHeaders } from "./upstream/forward-headers.ts";
 import { passBody } from "./upstream/pass.ts";
@@ -183,14 +183,16 @@ export class EdgeCache {
         const stale = this.#staleIfError(request, flight, undefined);
         if (stale !== undefined) return stale;
       }
-      if (collapsed && !this.#flights.matches(flight, request)) return "retry";
-      if (collapsed && !isShareable(head.decision, head.status)) return "pass";
+      if (collapsed && !this.#flights.matches(flight, head, request)) return "retry";
+      const decision = flight.refreshed?.decision ?? head.decision;
+      const personal = isPersonal(request) || isPersonal(fill.request);
+      if (collapsed && !isShareable(decision, head.status, personal)) return "pass";
       if (request.headers.range !== undefined && head.status === 200 && !fill.willBeStored && !fill.body.ended)
         return "pass";
       this.#counters[collapsed ? "collapsed" : "misses"] += 1;
       if (flight.refreshed !== undefined) {
         const status = { hit: false, forward, forwardStatus: head.status, collapsed } as const;
-        return this.#fromStored(request, flight.refreshed, this.#parts.clock(), status);
+        return this.#fromStored(request, flight.refreshed.response, this.#parts.clock(), status);
       }
       if (head.status === 200) await abortable(fill.body.until(bytesNeeded(request)), request.signal);
       const answer = this.#growing(request, flight, head, { forward, collapsed }, leave);

@@ -36,9 +36,14 @@ export class VaryIndex {
     if (known !== undefined) this.#names.set(key, { names: known.names, generation: this.#generation });
   }
 
-  /** Whether answers to this key are known to vary. */
-  varies(key: string): boolean {
-    return this.#names.has(key);
+  /**
+   * Whether an answer that varies by these fields may be filed now. What was forgotten since its head was read is learned again; one whose
+   * fields a later answer has replaced may not: it would be filed, and found, as another variant.
+   */
+  admits(key: string, names: readonly string[]): boolean {
+    const known = this.#names.get(key);
+    if (known === undefined) this.learn(key, names);
+    return known === undefined || known.names.join() === names.join();
   }
 }
 
@@ -51,6 +56,11 @@ export function varyNames(field: string | undefined): readonly string[] | null {
     .map((name) => name.trim())
     .filter((name) => name !== "");
   return names.includes("*") ? null : [...new Set(names)].sort();
+}
+
+/** Whether two requests get the same of several variants. */
+export function isSameVariant(names: readonly string[], a: RawRequest["headers"], b: RawRequest["headers"]): boolean {
+  return names.every((name) => normalizedField(name, a[name]) === normalizedField(name, b[name]));
 }
 
 function variantKey(key: string, names: readonly string[], generation: number, headers: RawRequest["headers"]): string {

@@ -3,7 +3,8 @@
 import { CdnError } from "../../errors.ts";
 import { leave } from "../../handler/let-go.ts";
 import type { RawRequest } from "../../handler/raw.ts";
-import { contentLengthOf } from "../../http/fields.ts";
+import { contentLengthOf, joinedFieldOf } from "../../http/fields.ts";
+import { varyNames } from "../cache-key/vary.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
 import { decideStorage, type StorageDecision } from "../policy/storage.ts";
@@ -23,6 +24,8 @@ export interface FillHead {
   readonly headers: readonly string[];
   readonly cacheStatus: string | undefined;
   readonly decision: StorageDecision;
+  /** Request fields that it varies by, stored or not; null: by anything. */
+  readonly vary: readonly string[] | null;
   /** Milliseconds of the clock when the request went out and when this arrived. */
   readonly requestedAt: number;
   readonly receivedAt: number;
@@ -112,6 +115,11 @@ export class Fill {
     };
   }
 
+  /** Whether what it brings was declared out of date while it was under way. */
+  get invalidated(): boolean {
+    return this.#invalidated;
+  }
+
   /** Lets it arrive for those who wait, and no further. */
   doNotStore(): void {
     this.#stored = false;
@@ -148,7 +156,8 @@ export class Fill {
       maxObjectBytes,
     });
     const length = response.body === null ? 0 : contentLengthOf(headers);
-    this.#arrived = { status, headers, cacheStatus, decision, requestedAt, receivedAt, length };
+    const vary = varyNames(joinedFieldOf(headers, "vary"));
+    this.#arrived = { status, headers, cacheStatus, decision, vary, requestedAt, receivedAt, length };
     this.#stored = decision.store && !this.#invalidated;
     if (decision.store) this.body.keepAtMost(maxObjectBytes);
     onHead(this.#arrived);

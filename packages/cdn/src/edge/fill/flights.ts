@@ -2,7 +2,7 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest } from "../../handler/raw.ts";
-import { VaryIndex } from "../cache-key/vary.ts";
+import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
@@ -12,7 +12,7 @@ import {
   DEFAULT_NEGATIVE_TTL,
   type EdgeCacheOptions,
 } from "../options.ts";
-import { decideStorage, isShareable } from "../policy/storage.ts";
+import { decideStorage, isShareable, type StorageDecision } from "../policy/storage.ts";
 import type { EdgeCounters } from "../stats.ts";
 import { type Forwarder, sharedHeaders } from "../upstream/forward-headers.ts";
 import type { Upstream, UpstreamTimeouts } from "../upstream/upstream.ts";
@@ -28,8 +28,8 @@ export interface Flight {
   readonly fill: Fill;
   /** The stale response it asks about. */
   readonly stored: StoredResponse | undefined;
-  /** The same response with new freshness, once the upstream said 304. */
-  refreshed: StoredResponse | undefined;
+  /** The same response with new fields, once the upstream said 304, and whether they let it be stored. */
+  refreshed: { readonly response: StoredResponse; readonly decision: StorageDecision } | undefined;
 }
 
 /** Options of {@link Flights}. */
@@ -100,9 +100,8 @@ export class Flights {
   }
 
   /** Whether a flight's answer is the one that this request would get: not so when it varies by a field they differ in. */
-  matches({ fill }: Flight, request: RawRequest): boolean {
-    const key = targetOf(fill.key);
-    return this.vary.keyOf(key, fill.request.headers) === this.vary.keyOf(key, request.headers);
+  matches({ fill }: Flight, { vary }: FillHead, request: RawRequest): boolean {
+    return vary !== null && isSameVariant(vary, fill.request.headers, request.headers);
   }
 
   /** Forgets what is stored and arriving for a key. */
@@ -147,7 +146,9 @@ export class Flights {
         for (const each of [fullKey, this.vary.keyOf(key, request.headers)]) {
           if (this.#byKey.get(each) === flight) this.#byKey.delete(each);
         }
-        if (entry !== undefined) tier.set(this.vary.keyOf(key, request.headers), entry);
+        if (entry !== undefined && this.vary.admits(key, entry.vary)) {
+          tier.set(this.vary.keyOf(key, request.headers), entry);
+        }
       },
     });
     const flight: Flight = { fill, stored, refreshed: undefined };
@@ -167,7 +168,7 @@ export class Flights {
       if (!alone) this.#byKey.set(this.vary.keyOf(key, fill.request.headers), flight);
       return;
     }
-    if (alone || head.status >= 400 || isShareable(head.decision, head.status)) return;
+    if (alone || head.status >= 400 || isShareable(head.decision, head.status, false)) return;
     if (this.#passed.size >= MAX_PASSED) this.#passed.delete(this.#passed.keys().next().value ?? "");
     this.#passed.set(fill.key, this.#options.clock() + PASS_MEMORY);
   }
@@ -186,13 +187,19 @@ export class Flights {
       negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
       maxObjectBytes: this.#maxObjectBytes,
     });
-    const { status, body, vary } = stored;
+    const { status, body } = stored;
+    const vary = decision.store ? decision.vary : stored.vary;
     const freshness = decision.store ? decision.freshness : stored.freshness;
     const { cacheStatus } = head;
-    flight.refreshed = new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length);
-    const fullKey = this.vary.keyOf(key, request.headers);
-    if (decision.store) tier.set(fullKey, flight.refreshed);
-    else tier.delete(fullKey);
+    const response = new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length);
+    flight.refreshed = { response, decision };
+    if (flight.fill.invalidated) return;
+    // What an authorized client may not leave here says nothing of what was here before.
+    if (!decision.store && decision.reason === "authorization") return;
+    tier.delete(flight.fill.key);
+    if (!decision.store) return;
+    this.vary.learn(key, vary);
+    tier.set(this.vary.keyOf(key, request.headers), response);
   }
 }
 

@@ -63,12 +63,18 @@ export function decideStorage(input: StorageInput): StorageDecision {
   return { store: true, freshness, vary };
 }
 
+/** Whether an answer may be meant for whoever asked: the request says who that is. */
+export function isPersonal({ headers }: Pick<RawRequest, "headers">): boolean {
+  return headers.cookie !== undefined || headers.authorization !== undefined;
+}
+
 /**
- * Whether those who asked before the answer was there may all have it, though it is not stored: it is an error, or a public answer that is
- * already stale. One that is private, or too large to be kept for all of them, is for the first alone.
+ * Whether those who asked before the answer was there may all have it, though it is not fresh: it is an error, or a public answer that is
+ * already stale. One that is private, or too large to be kept for all of them, is for the first alone; so is one without a lifetime
+ * where a request said who asks (RFC 9111 §4: only an answer that may be reused satisfies several requests).
  */
-export function isShareable(decision: StorageDecision, status: number): boolean {
-  if (decision.store) return true;
-  if (decision.reason === "no-lifetime") return true;
-  return decision.reason === "status" && (status >= 400 || status === 304);
+export function isShareable(decision: StorageDecision, status: number, personal: boolean): boolean {
+  if (decision.store) return decision.freshness.lifetime > decision.freshness.initialAge || !personal;
+  if (personal) return false;
+  return decision.reason === "no-lifetime" || (decision.reason === "status" && status >= 400);
 }

@@ -29,6 +29,13 @@ const ANSWERED_HERE = new Set([
   "content-length",
 ]);
 
+/**
+ * Not forwarded with a request whose answer is shared, either: fields by which a client could tell the upstream that it asked for something
+ * else than the cache key says.
+ */
+const REROUTING =
+  /^(?:x-forwarded-|x-original-|x-rewrite-|x-http-method|x-method-override$|x-host$|x-real-ip$|(?:true-)?client-ip$)/;
+
 /** Who forwards. */
 export interface Forwarder {
   /** Pseudonym in `Via` and `Cache-Status`. */
@@ -39,7 +46,7 @@ export interface Forwarder {
 
 /** Fields of a request whose answer many may share. */
 export function sharedHeaders({ headers }: Pick<RawRequest, "headers">, by: Forwarder): string[] {
-  const fields = forwarded(headers, by, (name) => ANSWERED_HERE.has(name));
+  const fields = forwarded(headers, by, (name) => ANSWERED_HERE.has(name) || REROUTING.test(name));
   const encodings = normalizedField("accept-encoding", headers["accept-encoding"]);
   if (encodings !== "") fields.push("accept-encoding", encodings);
   return fields;
