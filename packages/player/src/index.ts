@@ -8,6 +8,7 @@ import { AmiPlayer } from "./element/ami-player.ts";
 
 // The element and what it says.
 export { AmiPlayer } from "./element/ami-player.ts";
+export { AmiPlayerAttributes } from "./element/attributes.ts";
 export type { AmiPlayerEventMap } from "./element/events.ts";
 export { defaultLabels, type PlayerLabels } from "./element/labels.ts";
 // The contract of an engine.

@@ -18,7 +18,7 @@ export interface Harness extends AsyncDisposable {
   readonly folder: string;
   /** Address the pages are served from. */
   readonly url: string;
-  /** Uncaught exceptions of all pages so far. */
+  /** Uncaught exceptions, and rejections that nobody handled, of all pages so far. */
   readonly errors: string[];
   /** Serves a fixture under a name of the pages' own origin. */
   serve(name: string, fixture: string): Promise<void>;

@@ -7,7 +7,7 @@ import { loopTrack, PART_DURATION, PARTS_PER_SEGMENT } from "./looped-media.ts";
 
 const SEGMENT_DURATION = PART_DURATION * PARTS_PER_SEGMENT;
 const PART_HOLD_BACK = PART_DURATION * 3.5;
-/** Segments in a playlist. */
+/** Segments in a playlist, unless the stream says otherwise. */
 const WINDOW = 15;
 /** Segments at the end that are listed with their parts. */
 const SEGMENTS_WITH_PARTS = 3;
@@ -40,7 +40,13 @@ export type Behaviour = "ok" | "absent" | "broken" | "garbage" | "undecodable" |
 
 export class LiveStream {
   readonly sessions: Session[] = [];
+  /** Segments in a playlist. */
+  readonly window: number;
   ended = false;
+
+  constructor({ window = WINDOW } = {}) {
+    this.window = window;
+  }
 
   /** A publisher connects. `backlog` seconds have been sent already. */
   publish(backlog = 4): void {
@@ -86,21 +92,31 @@ export class LiveStream {
     return this.sessions.findLast(({ firstSegment }) => firstSegment <= msn);
   }
 
-  multivariant(captions: boolean): string {
-    const variant = (name: TrackName, width: number, height: number, bandwidth: number) =>
-      `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},RESOLUTION=${width}x${height},FRAME-RATE=25,CODECS="avc1.4d401e,mp4a.40.2",AUDIO="a"${
-        captions ? ',SUBTITLES="s"' : ""
-      }\n${name}/index.m3u8`;
+  multivariant({ captions, steering }: Pick<Edge, "captions" | "steering">): string {
+    const pathways = steering?.edges ?? { "": { url: "" } };
+    const [first] = Object.keys(pathways);
+    const subtitles = captions ? ',SUBTITLES="s"' : "";
+    const onPathway = ([id, { url }]: [string, { url: string }]) => {
+      const base = url === "" ? "" : `${url}/live/`;
+      const group = `a${id}`;
+      const pathway = id === "" ? "" : `,PATHWAY-ID="${id}"`;
+      const variant = (name: TrackName, width: number, height: number, bandwidth: number) =>
+        `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},RESOLUTION=${width}x${height},FRAME-RATE=25,CODECS="avc1.4d401e,mp4a.40.2",AUDIO="${group}"${subtitles}${pathway}\n${base}${name}/index.m3u8`;
+      return [
+        `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="${group}",NAME="Main",DEFAULT=YES,AUTOSELECT=YES,URI="${base}audio/index.m3u8"`,
+        variant("v360", 640, 360, 400_000),
+        variant("v180", 320, 180, 150_000),
+      ];
+    };
     return [
       "#EXTM3U",
       "#EXT-X-VERSION:9",
       "#EXT-X-INDEPENDENT-SEGMENTS",
-      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="Main",DEFAULT=YES,AUTOSELECT=YES,URI="audio/index.m3u8"',
+      ...(steering === null ? [] : [`#EXT-X-CONTENT-STEERING:SERVER-URI="/steering",PATHWAY-ID="${first}"`]),
       ...(captions
         ? ['#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="English",LANGUAGE="en",AUTOSELECT=YES,URI="subs/index.m3u8"']
         : []),
-      variant("v360", 640, 360, 400_000),
-      variant("v180", 320, 180, 150_000),
+      ...Object.entries(pathways).flatMap(onPathway),
       "",
     ].join("\n");
   }
@@ -110,7 +126,7 @@ export class LiveStream {
     const last = this.sessions.at(-1);
     if (last === undefined) throw new Error("nobody has published");
     const edge = last.firstSegment + Math.ceil(this.partsOf(last) / PARTS_PER_SEGMENT);
-    const first = Math.max(0, edge - WINDOW);
+    const first = Math.max(0, edge - this.window);
     let session: Session | undefined;
     let discontinuities = 0;
     for (const { id, firstSegment } of this.sessions) if (id > 0 && firstSegment < first) discontinuities += 1;
@@ -188,13 +204,19 @@ ${video("v360", 640, 360, 400_000)}
 </Period>`;
     };
     return `<?xml version="1.0" encoding="UTF-8"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="${this.ended ? "static" : "dynamic"}" availabilityStartTime="${start}" publishTime="${new Date().toISOString()}" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT${WINDOW * SEGMENT_DURATION}S" minBufferTime="PT0.5S" maxSegmentDuration="PT1S">
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="${this.ended ? "static" : "dynamic"}" availabilityStartTime="${start}" publishTime="${new Date().toISOString()}" minimumUpdatePeriod="PT1S" timeShiftBufferDepth="PT${this.window * SEGMENT_DURATION}S" minBufferTime="PT0.5S" maxSegmentDuration="PT1S">
 <ServiceDescription id="0"><Latency target="1000" min="600" max="3000"/><PlaybackRate min="0.96" max="1.1"/></ServiceDescription>
 ${this.sessions.map(period).join("\n")}
 <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="${base}/time"/>
 </MPD>
 `;
   }
+}
+
+/** Content steering (RFC 8216bis §7): pathways by name, and which of them viewers are to prefer, best first. */
+export interface Steering {
+  readonly edges: Readonly<Record<string, { readonly url: string }>>;
+  priority: readonly string[];
 }
 
 /** A server in front of a stream. Several may stand before the same one: they are its edges. */
@@ -207,6 +229,8 @@ export interface Edge extends AsyncDisposable {
   readonly requests: string[];
   /** Serves a captions rendition too. */
   captions: boolean;
+  /** Offers these edges as pathways, and steers among them; null = only itself. */
+  steering: Steering | null;
   /** Dies: every connection is cut and new ones are refused. */
   close(): Promise<void>;
   /** Comes back at the same address. */
@@ -240,6 +264,7 @@ export async function startEdge(stream: LiveStream): Promise<Edge> {
     dash: `${url}/live/index.mpd`,
     behaviour: "ok",
     captions: false,
+    steering: null,
     requests,
     close: () =>
       new Promise((resolve) => {
@@ -258,11 +283,17 @@ export async function startEdge(stream: LiveStream): Promise<Edge> {
     const { pathname, searchParams } = new URL(request.url ?? "", url);
     const send = (type: string, body: string | Buffer) => response.setHeader("content-type", type).end(body);
     if (pathname === "/time") return void send("text/plain", new Date().toISOString());
+    if (pathname === "/captions.vtt")
+      return void send("text/vtt", "WEBVTT\n\n00:00:00.000 --> 99:00:00.000\nBeside the stream\n");
+    if (pathname === "/steering")
+      return void send(
+        "application/json",
+        JSON.stringify({ VERSION: 1, TTL: 1, "PATHWAY-PRIORITY": edge.steering?.priority ?? [] }),
+      );
     if (edge.behaviour === "silent") return;
     if (edge.behaviour === "absent" || stream.sessions.length === 0) return void response.writeHead(404).end();
     if (edge.behaviour === "broken") return void response.writeHead(500).end();
-    if (pathname === "/live/index.m3u8")
-      return void send("application/vnd.apple.mpegurl", stream.multivariant(edge.captions));
+    if (pathname === "/live/index.m3u8") return void send("application/vnd.apple.mpegurl", stream.multivariant(edge));
     if (pathname === "/live/index.mpd") return void send("application/dash+xml", stream.mpd(url));
     const [, track = "", file = ""] = /^\/live\/(\w+)\/([\w.-]+)$/.exec(pathname) ?? [];
     if (track === "subs") return void subtitles(file, send);

@@ -47,6 +47,27 @@ describe.skipIf(peer("chromium") === null)("<ami-player> when things go wrong", 
       expect((await statsOf(page)).source).toBe(one[protocol]);
     });
 
+    test(`a viewer who looks back does so on the other edge too (${protocol})`, async () => {
+      const stream = new LiveStream({ window: 40 });
+      stream.publish(32);
+      await using one = await startEdge(stream);
+      await using two = await startEdge(stream);
+      const page = await harness.open(
+        `<ami-player autoplay muted src="${one[protocol]} ${two[protocol]}"></ami-player>`,
+      );
+      await waitForProgress(page);
+      await page.evaluate(() => {
+        document.querySelector("ami-player")!.currentTime -= 10;
+      });
+      await waitForProgress(page);
+      await one.close();
+      await page.waitForFunction(() => document.querySelector("ami-player")!.sourceIndex === 1);
+      await waitForProgress(page, 2);
+      const { latency } = await statsOf(page);
+      expect(latency).toBeGreaterThan(8);
+      expect(latency).toBeLessThan(25);
+    });
+
     test(`waits for a stream that is not there yet, and starts by itself (${protocol})`, async () => {
       const stream = new LiveStream();
       await using edge = await startEdge(stream);
@@ -95,6 +116,54 @@ describe.skipIf(peer("chromium") === null)("<ami-player> when things go wrong", 
     await waitForState(page, "waiting");
     stream.publish(2);
     await waitForProgress(page);
+  });
+
+  test("what is on demand goes on where it was when its server is back", async () => {
+    const stream = new LiveStream({ window: 60 });
+    stream.publish(40);
+    stream.end();
+    await using edge = await startEdge(stream);
+    const page = await harness.open(`<ami-player autoplay muted src="${edge.hls}"></ami-player>`);
+    await waitForProgress(page);
+    await page.evaluate(() => {
+      document.querySelector("ami-player")!.currentTime = 10;
+    });
+    await waitForProgress(page);
+    await edge.close();
+    await page.evaluate(() => document.querySelector("ami-player")!.reload());
+    await waitForState(page, "waiting");
+    await edge.reopen();
+    await waitForState(page, "playing");
+    expect(await page.evaluate(() => document.querySelector("ami-player")!.currentTime)).toBeGreaterThan(10);
+  });
+
+  test("content steering moves a viewer from edge to edge, and from one that dies, without a new source", async () => {
+    const stream = new LiveStream();
+    stream.publish(8);
+    await using steered = await startEdge(stream);
+    await using one = await startEdge(stream);
+    await using two = await startEdge(stream);
+    const steering = { edges: { one, two }, priority: ["one", "two"] };
+    steered.steering = steering;
+    const page = await harness.open(`<ami-player autoplay muted src="${steered.hls}"></ami-player>`);
+    await noteEvents(page);
+    await waitForProgress(page);
+    expect(Object.keys((await statsOf(page)).bytes)).toEqual([one.url]);
+    steering.priority = ["two", "one"];
+    await page.waitForFunction(
+      (origin) => (document.querySelector("ami-player")!.stats!.bytes[origin] ?? 0) > 0,
+      two.url,
+    );
+    await waitForProgress(page, 2);
+    const before = (await statsOf(page)).bytes[one.url]!;
+    await two.close();
+    await page.waitForFunction(
+      ({ origin, before }) => document.querySelector("ami-player")!.stats!.bytes[origin]! > before,
+      { origin: one.url, before },
+    );
+    await waitForProgress(page, 2);
+    expect((await seenEvents(page)).filter(({ type }) => type === "ami-source-change")).toEqual([]);
+    expect((await statsOf(page)).source).toBe(steered.hls);
   });
 
   test("an origin that starts again from nothing is followed", async () => {

@@ -42,7 +42,7 @@ media-time-range { --media-control-hover-background: transparent; }
 media-volume-range { width: 84px; --media-control-padding: 9px 6px; }
 media-volume-range[mediavolumeunavailable] { display: none; }
 .spacer { flex: 1; }
-.latency { color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; padding: 0 8px 0 2px; white-space: nowrap; }
+.latency { color: var(--_muted); font-size: 12px; font-variant-numeric: tabular-nums; padding-inline: 2px 8px; white-space: nowrap; }
 media-live-button { font-weight: 700; letter-spacing: .06em; font-size: 12px; padding: 9px 10px; }
 media-controller:not([mediastreamtype="live"]) :is(media-live-button, .latency) { display: none; }
 media-controller[mediastreamtype="live"] media-time-display { display: none; }
@@ -60,6 +60,9 @@ media-captions-menu-button:not([mediasubtitleslist]) { display: none; }
 media-rendition-menu-button[mediarenditionunavailable] { display: none; }
 media-pip-button[mediapipunavailable] { display: none; }
 media-fullscreen-button[mediafullscreenunavailable] { display: none; }
+@media (prefers-reduced-motion: reduce) {
+  media-controller > *, media-control-bar > * { transition: none; }
+}
 @container ami-player (max-width: 520px) {
   media-volume-range, .latency { display: none; }
   media-controller { --media-control-padding: 10px; }

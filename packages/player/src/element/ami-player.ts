@@ -1,6 +1,5 @@
 /** `<ami-player>`. */
 
-import type { Controls } from "../controls/controls.ts";
 import type { EngineName, Level } from "../engine/engine.ts";
 import { loadEngine } from "../engine/load.ts";
 import { PlayerError } from "../error.ts";
@@ -8,8 +7,10 @@ import type { PlaybackHost } from "../playback/contract.ts";
 import { Playback } from "../playback/playback.ts";
 import type { PlayerState } from "../playback/state.ts";
 import type { PlayerStats } from "../playback/stats.ts";
-import { parseSources, type Source } from "../source/source.ts";
-import { boolean, enumerated, HTMLElementBase } from "./attributes.ts";
+import type { Source } from "../source/source.ts";
+import { AmiPlayerAttributes, upgradeProperties } from "./attributes.ts";
+import { readSources, TrackCopies, watchChildren } from "./children.ts";
+import { ControlsLoader } from "./controls-loader.ts";
 import type { AmiPlayerEventMap } from "./events.ts";
 import { defaultLabels, type PlayerLabels } from "./labels.ts";
 import { renderOverlay } from "./overlay.ts";
@@ -20,9 +21,13 @@ import { VideoRenditions } from "./video-renditions.ts";
 
 /** Attributes whose change loads the sources anew. */
 const loading = new Set(["src", "type", "engine", "low-latency", "start-level"]);
-/** Milliseconds after which the controls come even without a first frame. */
-const CONTROLS_DELAY = 1200;
-const engines = ["auto", "hls", "dash", "native"] as const;
+/** `:state(playing)`: Safari 17.4, Chrome 125, Firefox 126. Older ones lack it or want other names. */
+const hasStates = typeof CSS !== "undefined" && CSS.supports("selector(:state(playing))");
+/** Properties that a page or framework may have set before the element was defined. */
+const settable = [
+  ...["src", "type", "engine", "autoplay", "controls", "loop", "lowLatency", "startLevel", "poster", "crossOrigin"],
+  ...["muted", "volume", "labels"],
+];
 
 /**
  * A video element for live and on-demand streams: low-latency HLS and DASH, several sources of the same stream, and recovery by
@@ -31,15 +36,10 @@ const engines = ["auto", "hls", "dash", "native"] as const;
  * Events: {@link AmiPlayerEventMap}.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface below only types `addEventListener`, which HTMLElement implements.
-export class AmiPlayer extends HTMLElementBase {
+export class AmiPlayer extends AmiPlayerAttributes {
   static readonly observedAttributes: readonly string[] = [
     ...loading,
-    "autoplay",
-    "muted",
-    "controls",
-    "poster",
-    "crossorigin",
-    "loop",
+    ...["muted", "controls", "poster", "crossorigin", "loop"],
   ];
 
   /**
@@ -54,12 +54,13 @@ export class AmiPlayer extends HTMLElementBase {
   readonly #tree: PlayerTree;
   readonly #renditions: VideoRenditions;
   readonly #internals: ElementInternals;
+  readonly #controls: ControlsLoader;
+  readonly #tracks: TrackCopies;
   #playback: Playback | null = null;
-  #controls: Controls | null = null;
   #connection: AbortController | null = null;
-  #children: MutationObserver | null = null;
   #state: PlayerState = "idle";
   #error: PlayerError | null = null;
+  #sources: readonly Source[] = [];
   #labels: PlayerLabels = defaultLabels;
   #scheduled = false;
   #startedAt = 0;
@@ -71,9 +72,22 @@ export class AmiPlayer extends HTMLElementBase {
     this.#renditions = new VideoRenditions((index) => {
       this.level = index;
     });
-    const { video } = this.#tree;
+    const { video, controller } = this.#tree;
     Reflect.set(video, "videoRenditions", this.#renditions);
     Reflect.defineProperty(video, "liveEdgeStart", { get: () => this.#liveEdgeStart() });
+    this.#tracks = new TrackCopies(video);
+    this.#controls = new ControlsLoader({
+      controller,
+      host: this,
+      labels: () => this.#labels,
+      seekToLive: () => this.seekToLive(),
+      onAdded: () => this.#labelAll(),
+      onFailure: (error) => {
+        video.controls = true;
+        this.#emit("ami-error", { error, fatal: false });
+      },
+    });
+    upgradeProperties(this, settable);
   }
 
   connectedCallback(): void {
@@ -84,29 +98,27 @@ export class AmiPlayer extends HTMLElementBase {
     video.addEventListener("volumechange", () => this.#onVolume(), { signal });
     unmute.addEventListener("click", () => this.#unmute(), { signal });
     controller.addEventListener("keydown", (event) => this.#onKey(event), { signal });
-    this.#children = new MutationObserver(() => this.#onChildren());
-    this.#children.observe(this, {
-      childList: true,
-      subtree: true,
-      attributes: true,
-      attributeFilter: ["src", "type"],
+    watchChildren(this, signal, {
+      onSources: () => this.#schedule(),
+      onTracks: () => this.#tracks.update(this),
     });
     const timer = setInterval(() => this.#publish(), 1000);
     signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-    this.#labelAll();
-    this.#copyTracks();
-    this.#updateControls();
+    // Not at once: media-chrome names its element when that is connected, which is after this.
+    queueMicrotask(() => this.#labelAll());
+    this.#tracks.update(this);
     this.#schedule();
+    this.#updateControls();
   }
+
+  /** With this, `moveBefore` keeps playback going: without it the browser would disconnect and connect. */
+  connectedMoveCallback(): void {}
 
   disconnectedCallback(): void {
     this.#connection?.abort();
     this.#connection = null;
-    this.#children?.disconnect();
-    this.#children = null;
     this.#unload();
-    this.#controls?.remove();
-    this.#controls = null;
+    this.#controls.remove();
     this.#setState("idle");
   }
 
@@ -119,79 +131,6 @@ export class AmiPlayer extends HTMLElementBase {
     else if (name === "loop") video.loop = value !== null;
     else if (name === "poster") video.poster = value ?? "";
     else if (name === "crossorigin") video.crossOrigin = value;
-  }
-
-  /** Addresses of the stream, separated by white space, best first. */
-  get src(): string {
-    return this.getAttribute("src") ?? "";
-  }
-
-  set src(value: string) {
-    this.setAttribute("src", value);
-  }
-
-  /** MIME type of the sources in `src`; "" = by extension. */
-  get type(): string {
-    return this.getAttribute("type") ?? "";
-  }
-
-  set type(value: string) {
-    this.setAttribute("type", value);
-  }
-
-  /** Which engine plays; `auto` = by the kind of source. */
-  get engine(): EngineName | "auto" {
-    return enumerated(this, "engine", engines);
-  }
-
-  set engine(value: EngineName | "auto") {
-    this.setAttribute("engine", value);
-  }
-
-  /** Start by itself, muted where the browser insists. */
-  get autoplay(): boolean {
-    return this.hasAttribute("autoplay");
-  }
-
-  set autoplay(value: boolean) {
-    this.toggleAttribute("autoplay", value);
-  }
-
-  /** Show controls. */
-  get controls(): boolean {
-    return this.hasAttribute("controls");
-  }
-
-  set controls(value: boolean) {
-    this.toggleAttribute("controls", value);
-  }
-
-  /** Play as near to the live edge as the stream allows. Default true; `low-latency="off"` plays at the ordinary distance. */
-  get lowLatency(): boolean {
-    return boolean(this, "low-latency", true);
-  }
-
-  set lowLatency(value: boolean) {
-    this.setAttribute("low-latency", value ? "on" : "off");
-  }
-
-  /** Level to start with: 0 = the lowest (default), so that the first frame comes soon; -1 = by estimated throughput. */
-  get startLevel(): number {
-    const value = Number.parseInt(this.getAttribute("start-level") ?? "0", 10);
-    return Number.isNaN(value) ? 0 : value;
-  }
-
-  set startLevel(value: number) {
-    this.setAttribute("start-level", `${value}`);
-  }
-
-  /** Picture before the first frame. */
-  get poster(): string {
-    return this.getAttribute("poster") ?? "";
-  }
-
-  set poster(value: string) {
-    this.setAttribute("poster", value);
   }
 
   /** Sound off. Setting it does not touch the attribute, which is the initial value, as with `<video>`. */
@@ -244,12 +183,16 @@ export class AmiPlayer extends HTMLElementBase {
     return this.#playback?.live ?? false;
   }
 
-  /** Addresses in use, resolved. */
+  /** Addresses in use, resolved; none before they are loaded. */
   get sources(): readonly string[] {
-    return this.#sources().map(({ url }) => url);
+    return this.#sources.map(({ url }) => url);
   }
 
-  /** Index in `sources` of the one that plays; -1 = none. Setting it goes there by choice. */
+  /**
+   * Index in `sources` of the one that plays; -1 = none. Setting it goes there by choice.
+   *
+   * @throws RangeError when set to an index that is not in `sources`.
+   */
   get sourceIndex(): number {
     return this.#playback?.sourceIndex ?? -1;
   }
@@ -295,8 +238,13 @@ export class AmiPlayer extends HTMLElementBase {
     return this.#playback?.stats() ?? null;
   }
 
-  /** @throws DOMException `NotAllowedError` when the browser wants a gesture first. */
+  /**
+   * Plays, or starts as soon as there is something to play.
+   *
+   * @throws DOMException `NotAllowedError` when the browser wants a gesture first.
+   */
   async play(): Promise<void> {
+    if (this.#scheduled) this.#load();
     await this.#playback?.play();
   }
 
@@ -320,27 +268,29 @@ export class AmiPlayer extends HTMLElementBase {
     if (this.#scheduled || this.#connection === null) return;
     this.#scheduled = true;
     queueMicrotask(() => {
-      this.#scheduled = false;
-      if (this.#connection !== null) this.#load();
+      if (this.#scheduled) this.#load();
     });
   }
 
   #load(): void {
-    const resume = this.#playback !== null && !this.paused;
+    this.#scheduled = false;
+    if (this.#connection === null) return;
+    const resume = this.#playback?.wantsPlay ?? false;
     if (this.#playback !== null) this.#startedAt = performance.now();
     this.#unload();
     this.#error = null;
-    let sources: Source[];
     try {
-      sources = this.#sources();
+      this.#sources = readSources(this);
     } catch (error) {
       if (!(error instanceof PlayerError)) throw error;
       this.#onError(error, true);
       this.#setState("error");
       return;
     }
+    const sources = this.#sources;
     if (sources.length === 0) {
       this.#setState("idle");
+      this.#controls.release();
       return;
     }
     for (const { url } of sources) preconnect(url);
@@ -360,19 +310,10 @@ export class AmiPlayer extends HTMLElementBase {
   #unload(): void {
     this.#playback?.destroy();
     this.#playback = null;
+    this.#sources = [];
     this.#renditions.update([], -1);
     this.#tree.unmute.hidden = true;
     releasePicture(this.#tree.still);
-  }
-
-  #sources(): Source[] {
-    const base = this.ownerDocument.baseURI;
-    const sources = parseSources(this.src, { base, ...(this.type === "" ? {} : { type: this.type }) });
-    for (const child of this.querySelectorAll<HTMLSourceElement>(":scope > source[src]")) {
-      const src = child.getAttribute("src") ?? "";
-      sources.push(...parseSources(src, { base, ...(child.type === "" ? {} : { type: child.type }) }));
-    }
-    return sources;
   }
 
   #host(): PlaybackHost {
@@ -409,8 +350,11 @@ export class AmiPlayer extends HTMLElementBase {
     const previous = this.#state;
     if (state === previous) return;
     this.#state = state;
-    this.#internals.states.delete(previous);
-    this.#internals.states.add(state);
+    if (hasStates) {
+      this.#internals.states.delete(previous);
+      this.#internals.states.add(state);
+    }
+    if (state !== "loading") this.#controls.release();
     this.#render();
     this.#emit("ami-state", { state, previous });
   }
@@ -437,7 +381,7 @@ export class AmiPlayer extends HTMLElementBase {
     this.#emit("ami-stats", stats);
     const { latency, targetLatency } = stats;
     if (latency !== null) this.#emit("ami-latency", { latency, targetLatency });
-    this.#controls?.showLatency(latency === null ? null : `−${latency.toFixed(1)} s`);
+    this.#controls.showLatency(latency);
   }
 
   #emit<K extends keyof AmiPlayerEventMap>(type: K, detail: AmiPlayerEventMap[K]["detail"]): void {
@@ -449,11 +393,12 @@ export class AmiPlayer extends HTMLElementBase {
   }
 
   #unmute(): void {
-    const { video, unmute, controller } = this.#tree;
+    const { video, unmute } = this.#tree;
     video.muted = false;
     if (video.volume === 0) video.volume = 1;
     unmute.hidden = true;
-    controller.focus();
+    // The button that had the focus is gone; from here the keyboard works.
+    video.focus();
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -467,48 +412,12 @@ export class AmiPlayer extends HTMLElementBase {
     return position === null ? Number.NaN : position - 1.5;
   }
 
-  #onChildren(): void {
-    this.#copyTracks();
-    this.#schedule();
-  }
-
-  /** `<track>` children belong to the `<video>` inside. */
-  #copyTracks(): void {
-    const { video } = this.#tree;
-    for (const track of video.querySelectorAll("track")) track.remove();
-    for (const track of this.querySelectorAll(":scope > track")) video.append(track.cloneNode());
-  }
-
-  /** The script of the controls must not compete with the engine's for the first frame; but it does not wait for ever. */
-  #firstFrame(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.removeEventListener("ami-state", listen);
-        resolve();
-      };
-      const listen = () => {
-        if (this.#state !== "loading") done();
-      };
-      const timer = setTimeout(done, this.src === "" ? 0 : CONTROLS_DELAY);
-      signal.addEventListener("abort", done, { once: true });
-      this.addEventListener("ami-state", listen);
-    });
-  }
-
-  async #updateControls(): Promise<void> {
-    if (!this.controls || this.#connection === null) {
-      this.#controls?.remove();
-      this.#controls = null;
-      return;
+  #updateControls(): void {
+    if (this.controls && this.#connection !== null) this.#controls.add(this.#state !== "loading" && !this.#scheduled);
+    else {
+      this.#controls.remove();
+      this.#tree.video.controls = false;
     }
-    const { signal } = this.#connection;
-    await this.#firstFrame(signal);
-    if (signal.aborted) return;
-    const { addControls } = await import("../controls/controls.ts");
-    if (signal.aborted || this.#controls !== null || !this.controls) return;
-    const { controller } = this.#tree;
-    this.#controls = addControls({ controller, host: this, seekToLive: () => this.seekToLive() });
   }
 }
 

@@ -3,8 +3,8 @@
 import { styles } from "./styles.ts";
 
 const markup = `
-<media-controller part="controller" noautoseektolive novolumepref nomutedpref nosubtitleslangpref>
-  <video slot="media" part="video" playsinline></video>
+<media-controller part="controller" nohotkeys gesturesdisabled noautoseektolive novolumepref nomutedpref nosubtitleslangpref>
+  <video slot="media" part="video" playsinline tabindex="-1"></video>
   <canvas part="still" noautohide aria-hidden="true" hidden></canvas>
 </media-controller>
 <div class="overlay" part="overlay" role="status" aria-live="polite"></div>

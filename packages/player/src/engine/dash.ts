@@ -8,6 +8,7 @@ import {
   type MediaPlayerSettingClass,
   type Representation,
 } from "dashjs";
+import { originOf } from "../source/origin.ts";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
 import { createLevelClimber } from "./level-climber.ts";
 
@@ -32,6 +33,7 @@ class DashEngine implements Engine {
   #video: HTMLVideoElement | null = null;
   #levels: readonly Level[] = [];
   #pinned = -1;
+  readonly #listening = new AbortController();
   readonly #climber = createLevelClimber();
   #climbing: ReturnType<typeof setInterval> | undefined;
   #failed = false;
@@ -53,10 +55,11 @@ class DashEngine implements Engine {
 
   load(url: string, start: StartPosition): void {
     if (start.at === "time") this.#player.attachSource(url, start.time);
-    else if (start.at === "behind-live") {
-      this.#player.on("streamInitialized", () => this.#lookBack(start.distance), this);
-      this.#player.attachSource(url);
-    } else this.#player.attachSource(url);
+    else this.#player.attachSource(url);
+    if (start.at !== "behind-live") return;
+    // dash.js knows how far it is from the edge once there is something to play; it starts at the edge.
+    const { signal } = this.#listening;
+    this.#video?.addEventListener("canplay", () => this.#lookBack(start.distance), { once: true, signal });
   }
 
   get levels(): readonly Level[] {
@@ -116,6 +119,7 @@ class DashEngine implements Engine {
 
   destroy(): void {
     clearInterval(this.#climbing);
+    this.#listening.abort();
     this.#failed = true;
     this.#ready = false;
     this.#player.destroy();
@@ -174,7 +178,7 @@ class DashEngine implements Engine {
 
   #account({ request, response }: FragmentLoadingCompletedEvent): void {
     const bytes = request.bytesLoaded || response?.byteLength || 0;
-    if (bytes > 0 && request.url) this.#options.host.onBytes(originOf(request.url), bytes);
+    if (bytes > 0 && request.url) this.#options.host.onBytes(originOf(request.url) ?? request.url, bytes);
   }
 
   #onError(event: ErrorEvent): void {
@@ -260,8 +264,4 @@ function statusOf(data: unknown): number | undefined {
 
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
-}
-
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : url;
 }

@@ -10,6 +10,7 @@ import Hls, {
   type Level as HlsLevel,
   type LoaderConfig,
 } from "hls.js";
+import { originOf } from "../source/origin.ts";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
 
 /** Seconds kept behind the play position: enough to look back a little, and a bound on memory. */
@@ -150,7 +151,8 @@ class HlsEngine implements Engine {
     this.#delivered();
     const responded = networkDetails instanceof XMLHttpRequest ? networkDetails.responseURL : "";
     const bytes = payload.byteLength || (part ?? frag).stats.loaded;
-    this.#options.host.onBytes(originOf(responded || frag.url), bytes);
+    const url = responded || frag.url;
+    this.#options.host.onBytes(originOf(url) ?? url, bytes);
   }
 
   #delivered(): void {
@@ -214,8 +216,4 @@ function explain(data: ErrorData): EngineFailure {
   if (data.type === ErrorTypes.NETWORK_ERROR)
     return { kind: status === 404 || status === 410 ? "absent" : "network", ...rest };
   return { kind: data.type === ErrorTypes.OTHER_ERROR ? "network" : "media", ...rest };
-}
-
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : url;
 }

@@ -4,26 +4,23 @@ import { chooseEngine, detectSupport } from "../engine/choose.ts";
 import type { Engine, EngineFailure, EngineName, Level, StartPosition } from "../engine/engine.ts";
 import { loadEngine } from "../engine/load.ts";
 import { PlayerError } from "../error.ts";
-import { liveSync, MAX_LIVE_RATE } from "../recovery/live-sync.ts";
+import { MAX_LIVE_RATE } from "../recovery/live-sync.ts";
 import { createMediaErrorLadder } from "../recovery/media-error-ladder.ts";
-import { createStallWatchdog, type StallRemedy } from "../recovery/stall-watchdog.ts";
+import type { StallRemedy } from "../recovery/stall-watchdog.ts";
 import { createFailover, type Failover } from "../source/failover.ts";
 import type { Source } from "../source/source.ts";
-import { bufferAhead } from "./buffer.ts";
+import { startPlaying } from "./autoplay.ts";
 import type { PlaybackOptions } from "./contract.ts";
 import { describeFailure } from "./failure.ts";
 import { observeFirstFrame } from "./first-frame.ts";
-import { Standstill } from "./standstill.ts";
+import { LiveEdge } from "./live-edge.ts";
 import type { PlayerState } from "./state.ts";
-import type { PlayerStats } from "./stats.ts";
+import { measure, type PlayerStats } from "./stats.ts";
 import { keepVigil } from "./vigil.ts";
+import { Watch } from "./watch.ts";
 
 /** Milliseconds between two looks at the video. */
 const TICK = 250;
-/** Further behind the target than this many seconds after a seek, the viewer looks back on purpose. */
-const LOOKING_BACK = 2;
-/** Milliseconds between two jumps to the live edge that nobody asked for. */
-const SEEK_PAUSE = 3000;
 /** Milliseconds within which a second stall after a reload means that reloading does not help. */
 const RELOAD_PAUSE = 30_000;
 /** Failures in a row of every source after which a media error is final. */
@@ -34,10 +31,10 @@ export class Playback {
   readonly #options: PlaybackOptions;
   readonly #video: HTMLVideoElement;
   readonly #failover: Failover;
-  readonly #watchdog = createStallWatchdog();
   readonly #mediaErrors = createMediaErrorLadder({ now: () => performance.now() });
   readonly #closing = new AbortController();
-  readonly #standstill = new Standstill(this.#closing.signal);
+  readonly #watch: Watch;
+  readonly #edge: LiveEdge;
   readonly #bytes = new Map<string, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   #attempt = new AbortController();
@@ -45,13 +42,12 @@ export class Playback {
   #engineName: EngineName | null = null;
   #state: PlayerState = "loading";
   #wantsPlay: boolean;
-  #following = true;
   #live = false;
   #loaded = false;
   #framed = false;
   #waiting = false;
-  #lastTime = 0;
-  #soughtLive = 0;
+  /** Where the attempt in progress started, or the one before it was left. */
+  #resume: StartPosition = { at: "default" };
   #reloadedAt = Number.NEGATIVE_INFINITY;
   #fatal: PlayerError | null = null;
   #trouble: { error: PlayerError; since: number } | null = null;
@@ -63,6 +59,8 @@ export class Playback {
     this.#options = options;
     this.#video = options.video;
     this.#wantsPlay = options.autoplay;
+    this.#watch = new Watch(options.video, this.#closing.signal);
+    this.#edge = new LiveEdge(options.video);
     this.#failover = createFailover({ sources: options.sources.length, now: () => performance.now() });
     this.#listen();
     this.#timer = setInterval(() => this.#tick(), TICK);
@@ -97,9 +95,9 @@ export class Playback {
     return this.#live;
   }
 
-  /** Is the viewer at the live edge, rather than looking back? */
-  get following(): boolean {
-    return this.#following;
+  /** Plays, or will as soon as it can. */
+  get wantsPlay(): boolean {
+    return this.#wantsPlay;
   }
 
   get sourceIndex(): number {
@@ -123,10 +121,7 @@ export class Playback {
   }
 
   seekToLive(): void {
-    const position = this.livePosition;
-    if (position === null) return;
-    this.#following = true;
-    this.#video.currentTime = position;
+    this.#edge.jump(this.livePosition);
   }
 
   /** Goes to a source by choice, for instance back to one that had failed. */
@@ -144,31 +139,18 @@ export class Playback {
   }
 
   stats(): PlayerStats {
-    const video = this.#video;
-    const engine = this.#engine?.stats;
-    const quality = video.getVideoPlaybackQuality();
-    const date = engine?.playingDate ?? null;
-    return {
+    return measure({
       state: this.#state,
-      engine: this.#engineName,
+      engine: this.#engine,
+      engineName: this.#engineName,
       source: this.#source.url,
-      latency: engine?.latency ?? null,
-      targetLatency: engine?.targetLatency ?? null,
-      wallClockLatency: date === null || !this.#live ? null : (Date.now() - date) / 1000,
-      bufferAhead: bufferAhead(video),
-      bitrate: engine?.bitrate ?? null,
-      bandwidth: engine?.bandwidth ?? null,
-      level: this.currentLevel,
-      width: video.videoWidth,
-      height: video.videoHeight,
-      droppedFrames: quality.droppedVideoFrames,
-      totalFrames: quality.totalVideoFrames,
-      stalls: this.#watchdog.count,
-      stallDuration: this.#watchdog.duration / 1000,
+      live: this.#live,
+      video: this.#video,
+      stalls: this.#watch.count,
+      stallDuration: this.#watch.duration,
       startupTime: this.#startupTime,
-      playbackRate: video.playbackRate,
-      bytes: Object.fromEntries(this.#bytes),
-    };
+      bytes: this.#bytes,
+    });
   }
 
   /** Ends everything and empties the video. Idempotent. */
@@ -192,9 +174,9 @@ export class Playback {
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
     this.#dropEngine();
-    this.#watchdog.reset();
+    this.#resume = start;
+    this.#watch.reset();
     this.#waiting = false;
-    this.#standstill.reset();
     this.#update();
     const source = this.#source;
     try {
@@ -227,6 +209,7 @@ export class Playback {
   }
 
   #dropEngine(): void {
+    this.#resume = this.#position();
     this.#engine?.destroy();
     this.#engine = null;
     this.#loaded = false;
@@ -264,7 +247,7 @@ export class Playback {
     else if (remedy === "reload") this.#load(this.#position());
     else {
       this.#options.host.onPictureLost();
-      this.#watchdog.reset();
+      this.#watch.forgive();
       this.#engine?.recoverMediaError(remedy === "swap-codec");
     }
   }
@@ -294,7 +277,7 @@ export class Playback {
     const { signal } = this.#attempt;
     this.#dropEngine();
     this.#waiting = true;
-    this.#following = true;
+    this.#edge.following = true;
     this.#update();
     try {
       const index = await keepVigil(sources, { live: this.#live, delay, signal });
@@ -303,7 +286,7 @@ export class Playback {
         this.#failover.select(index);
         host.onSourceChange(this.#source, previous, null);
       }
-      this.#load({ at: "default" });
+      this.#load(this.#live ? { at: "default" } : this.#resume);
     } catch (error) {
       if (!signal.aborted) this.#giveUp(new PlayerError("NETWORK", "waiting for the stream failed", { cause: error }));
     }
@@ -324,10 +307,11 @@ export class Playback {
 
   /** Where to go on after a reload: the viewer's own place, on demand or looking back; else the edge. */
   #position(): StartPosition {
+    if (!this.#framed) return this.#resume;
     const { currentTime } = this.#video;
     if (!this.#live) return currentTime > 0 ? { at: "time", time: currentTime } : { at: "default" };
     const edge = this.livePosition;
-    if (this.#following || edge === null) return { at: "default" };
+    if (this.#edge.following || edge === null) return { at: "default" };
     return { at: "behind-live", distance: Math.max(0, edge - currentTime) };
   }
 
@@ -336,7 +320,7 @@ export class Playback {
     const on = (type: string, listener: () => void) => this.#video.addEventListener(type, listener, { signal });
     on("loadedmetadata", () => {
       this.#loaded = true;
-      if (this.#wantsPlay) this.#startPlaying();
+      if (this.#wantsPlay) this.#startPlaying(this.#attempt.signal);
     });
     on("play", () => {
       this.#wantsPlay = true;
@@ -345,13 +329,12 @@ export class Playback {
     on("pause", () => {
       // Emptying the element pauses it too, and so does its end: neither is the viewer's wish.
       if (this.#loaded && !this.#video.ended) this.#wantsPlay = false;
-      if (!this.#wantsPlay) this.#following = false;
+      if (!this.#wantsPlay) this.#edge.following = false;
       this.#update();
     });
     on("seeking", () => {
-      this.#watchdog.reset();
-      const edge = this.livePosition;
-      if (this.#live && edge !== null) this.#following = edge - this.#video.currentTime < LOOKING_BACK;
+      this.#watch.forgive();
+      if (this.#live) this.#edge.judge(this.livePosition);
     });
     on("ended", () => {
       if (!this.#live) return this.#update();
@@ -370,80 +353,44 @@ export class Playback {
     for (const type of ["playing", "waiting", "loadeddata"]) on(type, () => this.#update());
   }
 
-  /** Starts by itself: with sound if the browser lets it, else muted (the autoplay policies of all of them). */
-  async #startPlaying(): Promise<void> {
-    const video = this.#video;
-    const { signal } = this.#attempt;
-    try {
-      await video.play();
-    } catch (error) {
-      if (signal.aborted || !(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      if (video.muted) {
-        this.pause();
-        return;
-      }
-      video.muted = true;
-      this.#options.host.onAutoplayMuted();
-      await this.#startPlaying();
-    }
+  async #startPlaying(signal: AbortSignal): Promise<void> {
+    const outcome = await startPlaying(this.#video);
+    if (signal.aborted) return;
+    if (outcome === "muted") this.#options.host.onAutoplayMuted();
+    else if (outcome === "refused") this.pause();
   }
 
   #tick(): void {
-    const video = this.#video;
     const engine = this.#engine;
     if (engine === null) return;
     if (engine.live) this.#live = true;
+    const { ended, paused } = this.#video;
     const now = performance.now();
-    const { currentTime } = video;
-    const ahead = bufferAhead(video);
-    const shouldMove = this.#wantsPlay && !video.ended && (!this.#loaded || !video.paused);
-    const starved = shouldMove && this.#live && currentTime === this.#lastTime;
-    this.#lastTime = currentTime;
-    if (!starved) this.#standstill.reset();
-    else if (this.#watchdog.stalled || this.#standstill.still) this.#standstill.look(this.#source, now);
-    const remedy = this.#watchdog.observe({
-      now,
-      currentTime,
-      // Nothing that can be done here brings a silent publisher back; the engine goes on by itself when it is.
-      shouldMove: shouldMove && !this.#standstill.still,
-      bufferAhead: ahead,
-    });
-    if (shouldMove && this.#framed && !this.#watchdog.stalled && !starved) this.#onProgress(engine, ahead);
-    if (remedy !== null) this.#remedy(remedy, ahead);
+    const shouldMove = this.#wantsPlay && !ended && (!this.#loaded || !paused);
+    const seen = this.#watch.look({ source: this.#source, live: this.#live, shouldMove }, now);
+    if (seen.moving && this.#framed) {
+      this.#onProgress(now);
+      if (engine.live) this.#edge.keep(engine, seen.bufferAhead, now);
+    }
+    if (seen.remedy !== null) this.#remedy(seen.remedy, seen.bufferAhead);
     this.#update();
   }
 
-  #onProgress(engine: Engine, ahead: number): void {
+  #onProgress(now: number): void {
     this.#failover.progress();
-    if (this.#trouble !== null) {
-      const { error, since } = this.#trouble;
-      this.#trouble = null;
-      this.#options.host.onRecovered(error, (performance.now() - since) / 1000);
-    }
-    if (engine.live) this.#stayLive(engine, ahead);
-  }
-
-  #stayLive(engine: Engine, ahead: number): void {
-    const { latency, targetLatency } = engine.stats;
-    let rate = 1;
-    if (this.#following && latency !== null && targetLatency !== null) {
-      const sync = liveSync({ latency, targetLatency, bufferAhead: ahead });
-      const now = performance.now();
-      if (sync.seek && now - this.#soughtLive > SEEK_PAUSE) {
-        this.#soughtLive = now;
-        this.seekToLive();
-      }
-      rate = sync.rate;
-    }
-    if (!engine.steersRate && this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
+    if (this.#trouble === null) return;
+    const { error, since } = this.#trouble;
+    this.#trouble = null;
+    this.#options.host.onRecovered(error, (now - since) / 1000);
   }
 
   #remedy(remedy: StallRemedy, ahead: number): void {
-    const error = new PlayerError("STALLED", `playback stands still: ${remedy}`);
     if (remedy === "nudge") this.#video.currentTime += 0.1;
     else if (remedy === "seek-to-live") {
-      if (this.#live && ahead > 0.2) this.seekToLive();
+      // A viewer who looks back wants to go on there.
+      if (this.#live && this.#edge.following && ahead > 0.2) this.seekToLive();
     } else {
+      const error = new PlayerError("STALLED", `playback stands still: ${remedy}`);
       this.#report(error);
       // A reload that was followed by the next stall soon was no remedy.
       const now = performance.now();
@@ -464,11 +411,11 @@ export class Playback {
   #derive(): PlayerState {
     const video = this.#video;
     if (this.#fatal !== null) return "error";
-    if (this.#waiting || this.#standstill.still) return "waiting";
+    if (this.#waiting || this.#watch.silent) return "waiting";
     if (this.#startupTime === null) return "loading";
     if (video.ended) return "ended";
     if (!this.#wantsPlay) return "paused";
-    if (!this.#framed || this.#watchdog.stalled || video.readyState < video.HAVE_FUTURE_DATA) return "buffering";
+    if (!this.#framed || this.#watch.stalled || video.readyState < video.HAVE_FUTURE_DATA) return "buffering";
     return video.paused ? "paused" : "playing";
   }
 }

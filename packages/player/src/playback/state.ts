@@ -1,7 +1,7 @@
 /** What a player is doing, as its viewer sees it. */
 
 /**
- * - `idle`: no source, or `preload="none"` and not played yet.
+ * - `idle`: no source, or not in a document.
  * - `loading`: before the first frame of a source.
  * - `playing`, `paused`, `ended`: as the words say; `ended` is on demand only.
  * - `buffering`: should play, and waits for media.

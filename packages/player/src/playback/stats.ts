@@ -1,6 +1,7 @@
 /** The numbers of a player at one moment. */
 
-import type { EngineName } from "../engine/engine.ts";
+import type { Engine, EngineName } from "../engine/engine.ts";
+import { bufferAhead } from "./buffer.ts";
 import type { PlayerState } from "./state.ts";
 
 /** A snapshot; null = not known, or not applicable. */
@@ -40,4 +41,43 @@ export interface PlayerStats {
    * elsewhere reports under a name of its own.
    */
   readonly bytes: Readonly<Record<string, number>>;
+}
+
+/** What {@link measure} puts together. */
+export interface Measured extends Pick<PlayerStats, "state" | "source" | "stalls" | "stallDuration" | "startupTime"> {
+  readonly video: HTMLVideoElement;
+  readonly engine: Engine | null;
+  /** The last one, while there is none. */
+  readonly engineName: EngineName | null;
+  readonly live: boolean;
+  readonly bytes: ReadonlyMap<string, number>;
+}
+
+/** Reads the clocks and counters of this moment. */
+export function measure({ video, engine, engineName, live, bytes, ...rest }: Measured): PlayerStats {
+  const { droppedVideoFrames, totalVideoFrames } = video.getVideoPlaybackQuality();
+  const {
+    latency = null,
+    targetLatency = null,
+    playingDate = null,
+    bitrate = null,
+    bandwidth = null,
+  } = engine?.stats ?? {};
+  return {
+    ...rest,
+    engine: engineName,
+    latency,
+    targetLatency,
+    wallClockLatency: playingDate === null || !live ? null : (Date.now() - playingDate) / 1000,
+    bufferAhead: bufferAhead(video),
+    bitrate,
+    bandwidth,
+    level: engine?.currentLevel ?? -1,
+    width: video.videoWidth,
+    height: video.videoHeight,
+    droppedFrames: droppedVideoFrames,
+    totalFrames: totalVideoFrames,
+    playbackRate: video.playbackRate,
+    bytes: Object.fromEntries(bytes),
+  };
 }

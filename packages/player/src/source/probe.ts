@@ -13,8 +13,8 @@ export type Availability =
 
 /** Milliseconds after which an address that does not answer has nothing. */
 export const PROBE_TIMEOUT = 5000;
-/** Longest manifest that is looked at, in characters. */
-const MAX_MANIFEST_LENGTH = 4 * 1024 * 1024;
+/** Longest manifest that is read, in bytes. */
+export const MAX_MANIFEST_SIZE = 4 * 1024 * 1024;
 const absent: Availability = { kind: "absent" };
 
 /** What a manifest says about itself; a string is the address of the media playlist that knows more. */
@@ -51,18 +51,39 @@ export async function probe(source: Source, signal: AbortSignal): Promise<Availa
 }
 
 async function get(url: string, signal: AbortSignal, method = "GET"): Promise<{ text: string; url: string } | null> {
+  signal.throwIfAborted();
+  // Not `AbortSignal.any`: the oldest iPhones that play HLS by themselves do not have it.
+  const bound = new AbortController();
+  const abort = () => bound.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(abort, PROBE_TIMEOUT);
   try {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT)]);
-    const response = await fetch(url, { method, signal: bounded, cache: "no-store" });
-    if (!response.ok) {
-      await response.body?.cancel();
-      return null;
-    }
-    const text = await response.text();
-    return text.length > MAX_MANIFEST_LENGTH ? null : { text, url: response.url };
+    const response = await fetch(url, { method, signal: bound.signal, cache: "no-store" });
+    const text = response.ok ? await readText(response) : null;
+    // An answer that is not wanted, or not to its end.
+    if (text === null) bound.abort();
+    return text === null ? null : { text, url: response.url };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof TypeError || error instanceof DOMException) return null;
     throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
+}
+
+/** The body, or null when it is longer than {@link MAX_MANIFEST_SIZE}. */
+async function readText({ body }: Response): Promise<string | null> {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    size += chunk.value.byteLength;
+    if (size > MAX_MANIFEST_SIZE) return null;
+    text += decoder.decode(chunk.value, { stream: true });
+  }
+  return text + decoder.decode();
 }
