@@ -14,21 +14,25 @@ export interface MpdViolation {
   readonly message: string;
 }
 
-/** A rule over one document, or over an update and what it updates. */
-export interface MpdRule<Subject> {
+/** A rule, for documentation: what it is named, how much it weighs, who asks for it. */
+export interface MpdRule {
   readonly id: string;
   readonly severity: "must" | "should";
   readonly source: string;
+}
+
+/** A rule over one document, or over an update and what it updates. */
+export interface MpdCheck<Subject> extends MpdRule {
   /** Calls `report` for each place where the rule is broken. */
   readonly check: (subject: Subject, report: (message: string) => void) => void;
 }
 
-/** Every rule that {@link checkMpd} knows, for documentation. */
-export const mpdRuleList: readonly {
-  readonly id: string;
-  readonly severity: "must" | "should";
-  readonly source: string;
-}[] = [...mpdRules, ...updateRules].map(({ id, severity, source }) => ({ id, severity, source }));
+/** Every rule that {@link checkMpd} knows. */
+export const mpdRuleList: readonly MpdRule[] = [...mpdRules, ...updateRules].map(({ id, severity, source }) => ({
+  id,
+  severity,
+  source,
+}));
 
 /**
  * Judges an MPD: live documents by the rules of live, those that offer segments before they are whole by the rules of low latency too.
@@ -47,7 +51,7 @@ export function checkMpd(mpd: Mpd, earlier: readonly Mpd[] = []): readonly MpdVi
   return violations;
 }
 
-function judge<Subject>(rules: readonly MpdRule<Subject>[], subject: Subject, violations: MpdViolation[]): void {
+function judge<Subject>(rules: readonly MpdCheck<Subject>[], subject: Subject, violations: MpdViolation[]): void {
   for (const { id, severity, source, check } of rules) {
     check(subject, (message) => violations.push({ rule: id, severity, source, message }));
   }

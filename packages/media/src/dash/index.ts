@@ -2,19 +2,19 @@
 
 export type {
   AdaptationSet,
-  ContentProtection,
+  ContentProtection as DashContentProtection,
   ProducerReferenceTime,
   Representation,
   RepresentationBase,
-  Resync,
+  Resync as DashResync,
 } from "./adaptation-set.ts";
-export { checkMpd, type MpdViolation, mpdRuleList as mpdRules } from "./check-mpd.ts";
+export { checkMpd, type MpdRule, type MpdViolation, mpdRuleList as mpdRules } from "./check-mpd.ts";
 export type {
-  BaseUrl,
+  BaseUrl as DashBaseUrl,
   DashContentSteering,
   Descriptor,
-  EventStream,
-  Label,
+  EventStream as DashEventStream,
+  Label as DashLabel,
   Mpd,
   MpdEvent,
   MpdLocation,
@@ -32,7 +32,7 @@ export type {
   SegmentTemplate,
   SegmentUrl,
   TimelineEntry,
-  UrlRange,
+  UrlRange as DashUrlRange,
 } from "./segment-addressing.ts";
 export { effectiveTemplate, MAX_TIMELINE_SEGMENTS, type TimelineSegment, timelineSegments } from "./timeline.ts";
 export { writeMpd } from "./write-mpd.ts";

@@ -1,6 +1,6 @@
 /** Rules over one MPD. */
 import type { AdaptationSet, Representation } from "./adaptation-set.ts";
-import type { MpdRule } from "./check-mpd.ts";
+import type { MpdCheck } from "./check-mpd.ts";
 import type { Mpd, Period } from "./mpd.ts";
 import type { SegmentTemplate } from "./segment-addressing.ts";
 import { effectiveTemplate, timelineSegments } from "./timeline.ts";
@@ -17,7 +17,7 @@ interface PlacedRepresentation {
 }
 
 /** See {@link checkMpd}. */
-export const mpdRules: readonly MpdRule<Mpd>[] = [
+export const mpdRules: readonly MpdCheck<Mpd>[] = [
   {
     id: "profiles-present",
     severity: "must",

@@ -1,5 +1,5 @@
 /** Rules over an MPD and the one it updates. */
-import type { MpdRule } from "./check-mpd.ts";
+import type { MpdCheck } from "./check-mpd.ts";
 import type { Mpd, Period } from "./mpd.ts";
 import { effectiveTemplate, type TimelineSegment, timelineSegments } from "./timeline.ts";
 
@@ -10,7 +10,7 @@ export interface MpdUpdate {
 }
 
 /** See {@link checkMpd}. */
-export const updateRules: readonly MpdRule<MpdUpdate>[] = [
+export const updateRules: readonly MpdCheck<MpdUpdate>[] = [
   {
     id: "availability-start-time-constant",
     severity: "must",

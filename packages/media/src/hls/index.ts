@@ -1,7 +1,12 @@
 /** HLS: Media and Multivariant Playlists as typed values, written, read and judged. */
 
 export { type AuthoringRule, authoringRules, checkAuthoring, formatViolations } from "./authoring/check-authoring.ts";
-export type { AuthoringMedia, AuthoringPresentation, Severity, Violation } from "./authoring/rule.ts";
+export type {
+  AuthoringMedia,
+  AuthoringPresentation,
+  Severity as AuthoringSeverity,
+  Violation,
+} from "./authoring/rule.ts";
 export { applyDelta, createDelta } from "./delta.ts";
 export type {
   AttributeValue as HlsAttributeValue,
@@ -13,7 +18,7 @@ export type {
   MediaPlaylist,
   OpenSegment as HlsOpenSegment,
   Part as HlsPart,
-  PlaylistBase,
+  PlaylistBase as HlsPlaylistBase,
   PreloadHint as HlsPreloadHint,
   RenditionReport as HlsRenditionReport,
   Segment as HlsSegment,

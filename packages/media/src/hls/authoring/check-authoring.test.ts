@@ -290,6 +290,13 @@ describe("what sounds wrong and is not", () => {
   });
 });
 
+test("loads after one that cannot be known are judged all the same", () => {
+  const back: AuthoringMedia = { earlier: [createDelta(live(110, 0)), live(112, 0)], playlist: live(111, 0) };
+  expect(names(back)).toContain("media-sequence-never-falls");
+  const lost: AuthoringMedia = { earlier: [live(110, 0), createDelta(live(130, 0))], playlist: live(109, 0) };
+  expect(names(lost)).toEqual(expect.arrayContaining(["delta-applies", "media-sequence-never-falls"]));
+});
+
 test("variants of I-frames need CODECS and RESOLUTION too", () => {
   const iFrames = master({ iFrameVariants: [{ uri: "i", bandwidth: 100_000 }] });
   expect(names(iFrames)).toEqual(["codecs-present", "resolution-present"]);

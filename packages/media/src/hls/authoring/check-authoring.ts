@@ -76,13 +76,13 @@ function checkMedia(media: AuthoringMedia, violations: Violation[], independentS
   let before: MediaPlaylist | undefined;
   for (const load of [...earlier, playlist]) {
     const after = whole(before, load, document, violations);
-    if (after === undefined) return;
+    if (after === undefined) continue;
     if (before !== undefined) judge(reloadRules, { before, after }, document, violations);
     before = after;
   }
 }
 
-/** The playlist that a load stands for. */
+/** The playlist that a load stands for; undefined where that cannot be known. */
 function whole(
   before: MediaPlaylist | undefined,
   load: MediaPlaylist,
