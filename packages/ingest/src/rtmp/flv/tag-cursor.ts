@@ -35,7 +35,8 @@ export class TagCursor {
 
   fourCc(): string {
     const offset = this.#take(4);
-    return String.fromCharCode(...this.#bytes.subarray(offset, offset + 4));
+    const bytes = this.#bytes;
+    return String.fromCharCode(bytes[offset]!, bytes[offset + 1]!, bytes[offset + 2]!, bytes[offset + 3]!);
   }
 
   bytes(count: number): Uint8Array {
