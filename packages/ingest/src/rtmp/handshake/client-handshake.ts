@@ -10,15 +10,7 @@ import {
   signFirst,
   signSecond,
 } from "./digest.ts";
-import {
-  checkVersion,
-  createFirstPacket,
-  FixedBuffer,
-  type Handshake,
-  type RandomFill,
-  RTMP_VERSION,
-  secureRandomFill,
-} from "./handshake.ts";
+import { createFirstPacket, PacketExchange, type RandomFill, RTMP_VERSION, secureRandomFill } from "./handshake.ts";
 
 /** How the client introduces itself: `complex` signs, and falls back to what the server answers. */
 export type HandshakeKind = "simple" | "complex";
@@ -26,20 +18,15 @@ export type HandshakeKind = "simple" | "complex";
 /** The Flash Player version that servers look for before they check a signature. */
 const SIGNED_VERSION = 0x80000702;
 
-const nothing = new Uint8Array(0);
-
 /** Sends C0 C1 at once, C2 on S1, and is done with S2. */
-export class ClientHandshake implements Handshake {
+export class ClientHandshake extends PacketExchange {
   /** C0 and C1: send this first. */
   readonly opening: Uint8Array;
   readonly #kind: HandshakeKind;
   readonly #random: RandomFill;
-  readonly #first = new FixedBuffer(1 + HANDSHAKE_SIZE);
-  readonly #second = new FixedBuffer(HANDSHAKE_SIZE);
-  #versionChecked = false;
-  #rest: Uint8Array = nothing;
 
   constructor(now: number, options: { kind?: HandshakeKind; scheme?: DigestScheme; random?: RandomFill } = {}) {
+    super();
     this.#kind = options.kind ?? "complex";
     this.#random = options.random ?? secureRandomFill;
     const c1 = createFirstPacket(now, this.#kind === "complex" ? SIGNED_VERSION : 0, this.#random);
@@ -49,30 +36,7 @@ export class ClientHandshake implements Handshake {
     this.opening.set(c1, 1);
   }
 
-  get done(): boolean {
-    return this.#second.full;
-  }
-
-  get rest(): Uint8Array {
-    return this.#rest;
-  }
-
-  push(bytes: Uint8Array): Uint8Array {
-    let rest = bytes;
-    let answer: Uint8Array = nothing;
-    if (!this.#first.full) {
-      rest = this.#first.push(rest);
-      if (!this.#versionChecked && bytes.length > 0) {
-        checkVersion(this.#first.bytes[0]!);
-        this.#versionChecked = true;
-      }
-      if (this.#first.full) answer = this.#answer(this.#first.bytes.subarray(1));
-    }
-    if (this.#first.full) this.#rest = this.#second.push(rest);
-    return answer;
-  }
-
-  #answer(s1: Uint8Array): Uint8Array {
+  protected override answer(s1: Uint8Array): Uint8Array {
     const signed = this.#kind === "complex" ? findDigest(s1, serverKey) : undefined;
     if (signed === undefined) return s1.slice();
     const c2 = new Uint8Array(HANDSHAKE_SIZE);

@@ -40,7 +40,7 @@ export function createFirstPacket(now: number, version: number, random: RandomFi
 }
 
 /** Rejects anything that does not start as unencrypted RTMP does, and says what it is instead where that is plain. */
-export function checkVersion(byte: number): void {
+function checkVersion(byte: number): void {
   if (byte === RTMP_VERSION) return;
   throw new IngestError("INVALID_HANDSHAKE", `expected RTMP version 3, got byte 0x${byte.toString(16)}${guess(byte)}`);
 }
@@ -52,8 +52,45 @@ function guess(byte: number): string {
   return "";
 }
 
+const nothing = new Uint8Array(0);
+
+/** What both sides do: take version and first packet, answer them, take the second packet. */
+export abstract class PacketExchange implements Handshake {
+  readonly #first = new FixedBuffer(1 + HANDSHAKE_SIZE);
+  readonly #second = new FixedBuffer(HANDSHAKE_SIZE);
+  #versionChecked = false;
+  #rest: Uint8Array = nothing;
+
+  get done(): boolean {
+    return this.#second.full;
+  }
+
+  get rest(): Uint8Array {
+    return this.#rest;
+  }
+
+  push(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    let answer: Uint8Array = nothing;
+    if (!this.#first.full) {
+      rest = this.#first.push(rest);
+      if (!this.#versionChecked && bytes.length > 0) {
+        checkVersion(this.#first.bytes[0]!);
+        this.#versionChecked = true;
+      }
+      if (this.#first.full) answer = this.answer(this.#first.bytes.subarray(1));
+    }
+    // The second packet is not verified: it proves nothing, and old encoders get it wrong.
+    if (this.#first.full) this.#rest = this.#second.push(rest);
+    return answer;
+  }
+
+  /** What to send for the other side's first packet. */
+  protected abstract answer(packet: Uint8Array): Uint8Array;
+}
+
 /** Collects a fixed number of bytes. */
-export class FixedBuffer {
+class FixedBuffer {
   readonly bytes: Uint8Array;
   #length = 0;
 

@@ -1,60 +1,23 @@
 /** The server's side of the handshake: answers simple and complex clients in kind. */
 
 import { findDigest, HANDSHAKE_SIZE, playerKey, serverKey, signFirst, signSecond } from "./digest.ts";
-import {
-  checkVersion,
-  createFirstPacket,
-  FixedBuffer,
-  type Handshake,
-  type RandomFill,
-  RTMP_VERSION,
-  secureRandomFill,
-} from "./handshake.ts";
+import { createFirstPacket, PacketExchange, type RandomFill, RTMP_VERSION, secureRandomFill } from "./handshake.ts";
 
 /** Any version above 0 tells clients that our packets are signed. */
 const SIGNED_VERSION = 0x04050001;
 
-const nothing = new Uint8Array(0);
-
 /** Waits for C0 and C1, answers S0 S1 S2, waits for C2. */
-export class ServerHandshake implements Handshake {
+export class ServerHandshake extends PacketExchange {
   readonly #now: number;
   readonly #random: RandomFill;
-  readonly #first = new FixedBuffer(1 + HANDSHAKE_SIZE);
-  readonly #second = new FixedBuffer(HANDSHAKE_SIZE);
-  #versionChecked = false;
-  #rest: Uint8Array = nothing;
 
   constructor(now: number, random: RandomFill = secureRandomFill) {
+    super();
     this.#now = now;
     this.#random = random;
   }
 
-  get done(): boolean {
-    return this.#second.full;
-  }
-
-  get rest(): Uint8Array {
-    return this.#rest;
-  }
-
-  push(bytes: Uint8Array): Uint8Array {
-    let rest = bytes;
-    let answer: Uint8Array = nothing;
-    if (!this.#first.full) {
-      rest = this.#first.push(rest);
-      if (!this.#versionChecked && bytes.length > 0) {
-        checkVersion(this.#first.bytes[0]!);
-        this.#versionChecked = true;
-      }
-      if (this.#first.full) answer = this.#answer(this.#first.bytes.subarray(1));
-    }
-    // C2 is not verified: it proves nothing, and old encoders get it wrong.
-    if (this.#first.full) this.#rest = this.#second.push(rest);
-    return answer;
-  }
-
-  #answer(c1: Uint8Array): Uint8Array {
+  protected override answer(c1: Uint8Array): Uint8Array {
     const answer = new Uint8Array(1 + 2 * HANDSHAKE_SIZE);
     answer[0] = RTMP_VERSION;
     const signed = hasVersion(c1) ? findDigest(c1, playerKey) : undefined;
