@@ -8,11 +8,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createRtmpClient } from "@ami-streams/ingest";
+import { freePort } from "../src/testing/free-port.ts";
 import { liveSource, madePackets } from "../src/testing/made-source.ts";
 
 const STREAMS = option("--streams", 20);
@@ -122,15 +122,6 @@ async function cpuOf(server: ChildProcess): Promise<number> {
 function medianOf(name: string): Result {
   const own = results.filter((result) => result.name === name).sort((a, b) => a.core - b.core);
   return own[own.length >> 1]!;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function sleep(milliseconds: number): Promise<void> {

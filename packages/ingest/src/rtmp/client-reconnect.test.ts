@@ -3,6 +3,7 @@ import { createServer, type Socket } from "node:net";
 import type { Packet, PacketSource } from "@ami-streams/media";
 import { expect, test, vi } from "vitest";
 import { createRtmpClient, createRtmpServer, type Publication, type RtmpServer } from "../index.ts";
+import { freePort } from "../testing/free-port.ts";
 import { liveSource, madePackets, madeSource } from "../testing/made-source.ts";
 import { parseRtmpUrl } from "./rtmp-url.ts";
 import { ServerSession } from "./session/server-session.ts";
@@ -102,11 +103,7 @@ test("a playback goes on over a reconnect: new tracks with the same ids, time th
 });
 
 test("without reconnect the first failure is the last, with its code", async () => {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as { port: number };
-  listener.close();
-  await once(listener, "close");
+  const port = await freePort();
   const client = createRtmpClient({ url: `rtmp://127.0.0.1:${port}/live/key`, reconnect: false });
   await expect(client.publish(madeSource())).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
   await expect(client.play()).rejects.toMatchObject({ code: "CONNECTION_FAILED" });

@@ -1,27 +1,17 @@
 /** Our client against a server that we did not write. */
 
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Packet } from "@ami-streams/media";
 import { expect, test, vi } from "vitest";
 import { createRtmpClient } from "../index.ts";
+import { freePort } from "../testing/free-port.ts";
 import { liveSource, madePackets } from "../testing/made-source.ts";
 import { runProgram } from "../testing/program.ts";
 
 const require = createRequire(import.meta.url);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 test("publishes to node-media-server and plays from it, picture by picture", async () => {
   const folder = await mkdtemp(join(tmpdir(), "ingest-"));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { IngestError } from "../../errors.ts";
+import { errorCode } from "../../testing/error-code.ts";
 import { hex } from "../../testing/made-source.ts";
 import { readAmf3 } from "../amf3/amf3-reader.ts";
 import { writeAmf3 } from "../amf3/amf3-writer.ts";
@@ -33,16 +33,6 @@ function plain(value: AmfValue): unknown {
   if (value instanceof Map) return new Map([...value].map(([name, member]) => [name, plain(member as AmfValue)]));
   if (value instanceof Date || value instanceof Uint8Array || typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member as AmfValue)]));
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof IngestError) return error.code;
-    throw error;
-  }
-  return undefined;
 }
 
 test("AMF0 values survive writing and reading", () => {
@@ -101,24 +91,20 @@ const bombs: readonly [name: string, run: () => unknown, code: string][] = [
   ["AMF0 reference to nothing", () => readAmf0(hex("070005")), "INVALID_AMF"],
   ["AMF3 arrays nested without end", () => readAmf3(hex("090301".repeat(10_000))), "AMF_TOO_DEEP"],
   ["AMF3 within AMF0 nested without end", () => readAmf0(hex(`11${"090301".repeat(10_000)}`)), "AMF_TOO_DEEP"],
-  [
-    "AMF3 vector of too many",
-    () => readAmf3(hex(`0d c0 01 00 ${"00".repeat(5000 * 4)}`.replace("c0 01", "ce 11"))),
-    "AMF_TOO_LARGE",
-  ],
+  ["AMF3 vector of 5000 integers", () => readAmf3(hex(`0d ce11 00 ${"00".repeat(5000 * 4)}`)), "AMF_TOO_LARGE"],
   ["AMF3 traits of too many", () => readAmf3(hex(`0a ffffff03 01${"01".repeat(100)}`)), "INVALID_AMF"],
   ["AMF3 externalizable", () => readAmf3(hex("0a 07 01")), "INVALID_AMF"],
   ["AMF3 string that is not known", () => readAmf3(hex("06 08")), "INVALID_AMF"],
 ];
 
-for (const [name, run, code] of bombs) test(`AMF bomb: ${name}`, () => expect(codeOf(run)).toBe(code));
+for (const [name, run, code] of bombs) test(`AMF bomb: ${name}`, () => expect(errorCode(run)).toBe(code));
 
 test("arbitrary bytes give values or a typed error, never anything else", () => {
   const limits: AmfLimits = { maxDepth: 8, maxValues: 100 };
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      codeOf(() => readAmf0(bytes, limits));
-      codeOf(() => readAmf3(bytes, limits));
+      errorCode(() => readAmf0(bytes, limits));
+      errorCode(() => readAmf3(bytes, limits));
     }),
     { numRuns: 1000 },
   );

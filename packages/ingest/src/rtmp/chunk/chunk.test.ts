@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { IngestError } from "../../errors.ts";
+import { errorCode } from "../../testing/error-code.ts";
 import { hex } from "../../testing/made-source.ts";
 import { MessageType, type RtmpMessage } from "../message/message.ts";
 import { ChunkReader } from "./chunk-reader.ts";
@@ -17,16 +17,6 @@ function join(...parts: readonly Uint8Array[]): Uint8Array {
 /** A chunk header with its payload. */
 function chunk(header: string, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
   return join(hex(header), payload);
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof IngestError) return error.code;
-    throw error;
-  }
-  return undefined;
 }
 
 const message: fc.Arbitrary<{ message: RtmpMessage; chunkStreamId: number }> = fc.record({
@@ -93,7 +83,7 @@ describe("round trip", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
         const reader = new ChunkReader({ maxMessageSize: 1000, maxChunkStreams: 4 });
-        codeOf(() => reader.push(bytes));
+        errorCode(() => reader.push(bytes));
         expect(reader.partialBytes).toBeLessThanOrEqual(1000 + bytes.length);
       }),
     );
@@ -204,8 +194,8 @@ describe("traps of field notes", () => {
   });
 
   test("a chunk stream that opens with type 2 or 3 is an error with a code", () => {
-    expect(codeOf(() => new ChunkReader().push(hex("86 000000")))).toBe("INVALID_CHUNK");
-    expect(codeOf(() => new ChunkReader().push(hex("c6")))).toBe("INVALID_CHUNK");
+    expect(errorCode(() => new ChunkReader().push(hex("86 000000")))).toBe("INVALID_CHUNK");
+    expect(errorCode(() => new ChunkReader().push(hex("c6")))).toBe("INVALID_CHUNK");
   });
 
   test("a 3-byte chunk stream id is 64 + b1 + b2 * 256", () => {
@@ -217,7 +207,7 @@ describe("traps of field notes", () => {
     // 64 + 1 + 2 * 256 = 577 is not 64 + 2 + 1 * 256.
     const other = new ChunkReader();
     other.push(chunk("01 0102 00000a 000001 09 01000000", bytesOf(1)));
-    expect(codeOf(() => other.push(hex("c1 0201")))).toBe("INVALID_CHUNK");
+    expect(errorCode(() => other.push(hex("c1 0201")))).toBe("INVALID_CHUNK");
     expect(writeChunks({ typeId: 9, streamId: 1, timestamp: 0, payload: bytesOf(1) }, 577, 128).subarray(0, 3)).toEqual(
       hex("01 0102"),
     );
@@ -237,7 +227,7 @@ describe("traps of field notes", () => {
 
   test("a message over the limit is refused by its header", () => {
     const reader = new ChunkReader({ maxMessageSize: 1000 });
-    expect(codeOf(() => reader.push(hex("06 000000 0003e9 09 01000000")))).toBe("MESSAGE_TOO_LARGE");
+    expect(errorCode(() => reader.push(hex("06 000000 0003e9 09 01000000")))).toBe("MESSAGE_TOO_LARGE");
     expect(reader.partialBytes).toBe(0);
   });
 });
@@ -245,16 +235,16 @@ describe("traps of field notes", () => {
 test("unfinished messages of many chunk streams share one bound", () => {
   const reader = new ChunkReader({ maxMessageSize: 1000 });
   const start = (id: number) => chunk(`0${id} 000000 0003e8 09 01000000`, bytesOf(128));
-  expect(codeOf(() => reader.push(join(...[3, 4, 5, 6, 7, 8, 9].map(start))))).toBeUndefined();
+  expect(errorCode(() => reader.push(join(...[3, 4, 5, 6, 7, 8, 9].map(start))))).toBeUndefined();
   expect(reader.partialBytes).toBe(7 * 128);
-  expect(codeOf(() => reader.push(chunk("0a 000000 0003e8 09 01000000", bytesOf(128))))).toBe("MESSAGE_TOO_LARGE");
+  expect(errorCode(() => reader.push(chunk("0a 000000 0003e8 09 01000000", bytesOf(128))))).toBe("MESSAGE_TOO_LARGE");
 });
 
 test("more chunk streams than allowed are refused", () => {
   const reader = new ChunkReader({ maxChunkStreams: 2 });
   const one = (id: number) => chunk(`0${id} 000000 000001 09 01000000`, bytesOf(1));
   reader.push(join(one(3), one(4), one(3)));
-  expect(codeOf(() => reader.push(one(5)))).toBe("TOO_MANY_CHUNK_STREAMS");
+  expect(errorCode(() => reader.push(one(5)))).toBe("TOO_MANY_CHUNK_STREAMS");
 });
 
 test("abort throws the unfinished message away", () => {
@@ -267,7 +257,7 @@ test("abort throws the unfinished message away", () => {
 });
 
 test("a chunk size of 0 is refused, one of 2^31 - 1 is taken", () => {
-  expect(codeOf(() => new ChunkReader().push(chunk("02 000000 000004 01 00000000", hex("00000000"))))).toBe(
+  expect(errorCode(() => new ChunkReader().push(chunk("02 000000 000004 01 00000000", hex("00000000"))))).toBe(
     "INVALID_CHUNK",
   );
   const reader = new ChunkReader();
