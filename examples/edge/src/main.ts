@@ -2,6 +2,7 @@
 
 import pino from "pino";
 import { startEdge } from "./edge.ts";
+import { serveMetrics } from "./metrics.ts";
 
 const {
   PORT = "8082",
@@ -10,8 +11,10 @@ const {
   MEMORY_MIB = "256",
   NAME = "edge",
   LOG_LEVEL = "info",
+  METRICS_PORT,
 } = process.env;
 
+await using _metrics = METRICS_PORT === undefined ? undefined : serveMetrics(Number(METRICS_PORT), HOST);
 await using edge = await startEdge({
   port: Number(PORT),
   host: HOST,

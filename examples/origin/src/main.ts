@@ -2,6 +2,7 @@
 
 import { createFolderStore } from "@ami-streams/cdn";
 import pino from "pino";
+import { serveMetrics } from "./metrics.ts";
 import { startOrigin } from "./origin.ts";
 
 const {
@@ -12,10 +13,12 @@ const {
   PUBLISH_KEY,
   VOD_FOLDER,
   LOG_LEVEL = "info",
+  METRICS_PORT,
 } = process.env;
 if (ENCODER !== "libav" && ENCODER !== "ffmpeg" && ENCODER !== "none")
   throw new Error(`ENCODER is libav, ffmpeg or none, not "${ENCODER}"`);
 
+await using _metrics = METRICS_PORT === undefined ? undefined : serveMetrics(Number(METRICS_PORT), HOST);
 await using origin = await startOrigin({
   rtmpPort: Number(RTMP_PORT),
   httpPort: Number(PORT),
