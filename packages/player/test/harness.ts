@@ -22,7 +22,7 @@ export interface Harness extends AsyncDisposable {
   readonly errors: string[];
   /** Serves a fixture under a name of the pages' own origin. */
   serve(name: string, fixture: string): Promise<void>;
-  /** A page whose body is `html`; the player's script is in it already. */
+  /** A page whose body is `html`; the player's script is in it already. The page before is closed, so that only one plays. */
   open(html: string, size?: { width: number; height: number }): Promise<Page>;
 }
 
@@ -30,6 +30,7 @@ export async function startHarness(): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), "ami-player-"));
   await build({ ...embed, outDir: folder, config: false, silent: true, clean: false });
   let html = "";
+  let opened: Page | null = null;
   const server = createServer(async (request, response) => {
     const path = (request.url ?? "/").split("?")[0]!;
     if (path === "/") return void response.setHeader("content-type", "text/html").end(html);
@@ -50,7 +51,9 @@ export async function startHarness(): Promise<Harness> {
       html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Player</title><link rel="icon" href="data:,"><style>body{margin:0;background:#0b0f14;color:#fff}ami-player{max-width:1100px;margin:0 auto}</style>
 <script type="module" src="/ami-player.js"></script></head><body><main><h1>Player</h1>${body}</main></body></html>`;
+      await opened?.context().close();
       const page = await session.page(size);
+      opened = page;
       await page.goto(url);
       await page.waitForFunction(() => customElements.get("ami-player") !== undefined);
       return page;

@@ -151,9 +151,15 @@ describe.skipIf(peer("chromium") === null)("<ami-player> on a page", () => {
       executablePath: peer("chromium")!,
       args: ["--no-sandbox", "--disable-gpu", "--mute-audio", "--autoplay-policy=document-user-activation-required"],
     });
+    await harness.open(
+      `<ami-player autoplay src="${edge.hls}"></ami-player>
+<script>document.querySelector("ami-player").addEventListener("ami-autoplay-muted", ({ type }) => console.log(type))</script>`,
+    );
     const page = await browser.newPage();
-    await harness.open(`<ami-player autoplay src="${edge.hls}"></ami-player>`);
+    // Whatever playwright evaluates counts as a gesture of the viewer: until the player has tried, the page is only listened to.
+    const muted = page.waitForEvent("console", (message) => message.text() === "ami-autoplay-muted");
     await page.goto(harness.url);
+    await muted;
     await waitForProgress(page);
     expect(await page.evaluate(() => document.querySelector("ami-player")!.muted)).toBe(true);
     await page.getByRole("button", { name: "Tap for sound" }).click();
