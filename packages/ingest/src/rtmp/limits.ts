@@ -30,7 +30,7 @@ export interface RtmpLimits {
   readonly amfDepth?: number;
   /** AMF values in one message. Default 4096. */
   readonly amfValues?: number;
-  /** Bytes of answers that wait for a peer that does not read. Default 1 MiB. */
+  /** Bytes of answers that wait for a peer that does not read. Default 1 MiB; at most 64 KiB before `publish` or `play`. */
   readonly writeBufferBytes?: number;
   /** Bytes of packets that one publication holds for all its readers. Default 16 MiB. */
   readonly publicationBytes?: number;

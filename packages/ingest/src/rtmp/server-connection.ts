@@ -8,7 +8,7 @@ import { type Authorize, askAuthorize } from "./authorize.ts";
 import type { StatusCode } from "./command/status.ts";
 import type { StreamRequest } from "./command/stream-request.ts";
 import { amfLimits, type RtmpLimits, type RtmpTimeouts } from "./limits.ts";
-import { type ServerEvent, ServerSession } from "./session/server-session.ts";
+import { MAX_COMMAND_SIZE, type ServerEvent, ServerSession } from "./session/server-session.ts";
 import { Viewer } from "./viewer.ts";
 
 /** What a connection needs of its server. */
@@ -348,7 +348,10 @@ export class ServerConnection {
     for (const bytes of output) this.#socket.write(bytes);
     this.#socket.uncork();
     // Media waits for the peer before it is written; answers do not, and a peer that never reads could pile them up.
-    if (this.#socket.writableLength > this.#host.limits.writeBufferBytes) {
+    const { writeBufferBytes } = this.#host.limits;
+    if (
+      this.#socket.writableLength > (this.halfOpen ? Math.min(MAX_COMMAND_SIZE, writeBufferBytes) : writeBufferBytes)
+    ) {
       this.#log("warn", { code: "SLOW_PEER" }, "the peer does not read its answers");
       this.#socket.destroy();
     }

@@ -21,7 +21,7 @@ import { BandwidthLimit, setPeerBandwidth, UserControlEvent, userControl } from 
 import { MessageType, type RtmpMessage } from "../message/message.ts";
 import { DEFAULT_WINDOW_ACK_SIZE, unknownStream, Wire } from "./wire.ts";
 
-/** Largest message before a `publish`: commands are small. Bytes. */
+/** Largest message before a `publish`, and all answers that wait before one: commands are small. Bytes. */
 export const MAX_COMMAND_SIZE = 64 * 1024;
 
 /** Message streams that one connection may hold at a time. */
