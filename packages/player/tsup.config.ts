@@ -10,7 +10,8 @@ const library: Options = {
   format: "esm",
   target: "es2023",
   dts: true,
-  clean: true,
+  // Both builds run at once, and the other one's folder lies in this one.
+  clean: ["!embed/**"],
   sourcemap: true,
   splitting: true,
 };
@@ -30,6 +31,12 @@ export const embed: Options = {
   splitting: true,
   minify: true,
   dts: false,
+  clean: true,
+  outExtension: () => ({ js: ".js" }),
+  // Names of chunks hold a hash of paths relative to this folder, wherever the build was started.
+  esbuildOptions(options) {
+    options.absWorkingDir = path(".");
+  },
 };
 
 export default defineConfig([library, embed]);

@@ -8,7 +8,6 @@ import {
   type MediaPlayerSettingClass,
   type Representation,
 } from "dashjs";
-import { originOf } from "../source/origin.ts";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
 import { createLevelClimber } from "./level-climber.ts";
 
@@ -178,7 +177,7 @@ class DashEngine implements Engine {
 
   #account({ request, response }: FragmentLoadingCompletedEvent): void {
     const bytes = request.bytesLoaded || response?.byteLength || 0;
-    if (bytes > 0 && request.url) this.#options.host.onBytes(originOf(request.url) ?? request.url, bytes);
+    if (bytes > 0 && request.url) this.#options.host.onBytes(request.url, bytes);
   }
 
   #onError(event: ErrorEvent): void {

@@ -43,8 +43,8 @@ export interface EngineHost {
   onLevelChange(index: number): void;
   /** It cannot go on by itself; the engine's own retries are used up. */
   onFailure(failure: EngineFailure): void;
-  /** The media source grew: `origin` is where the bytes came from, an URL origin such as `https://edge1.example`, or another name that a loader gives (`p2p`). */
-  onBytes(origin: string, bytes: number): void;
+  /** The media source grew: `from` is the URL the bytes came from, or another name that a loader gives (`p2p`). */
+  onBytes(from: string, bytes: number): void;
   /** A live stream announced its end (ENDLIST, a static MPD). */
   onStreamEnd(): void;
 }

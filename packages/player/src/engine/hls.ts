@@ -10,7 +10,6 @@ import Hls, {
   type Level as HlsLevel,
   type LoaderConfig,
 } from "hls.js";
-import { originOf } from "../source/origin.ts";
 import type { Engine, EngineFailure, EngineOptions, EngineStats, Level, StartPosition } from "./engine.ts";
 
 /** Seconds kept behind the play position: enough to look back a little, and a bound on memory. */
@@ -151,8 +150,7 @@ class HlsEngine implements Engine {
     this.#delivered();
     const responded = networkDetails instanceof XMLHttpRequest ? networkDetails.responseURL : "";
     const bytes = payload.byteLength || (part ?? frag).stats.loaded;
-    const url = responded || frag.url;
-    this.#options.host.onBytes(originOf(url) ?? url, bytes);
+    this.#options.host.onBytes(responded || frag.url, bytes);
   }
 
   #delivered(): void {

@@ -8,6 +8,7 @@ import { MAX_LIVE_RATE } from "../recovery/live-sync.ts";
 import { createMediaErrorLadder } from "../recovery/media-error-ladder.ts";
 import type { StallRemedy } from "../recovery/stall-watchdog.ts";
 import { createFailover, type Failover } from "../source/failover.ts";
+import { originOf } from "../source/origin.ts";
 import type { Source } from "../source/source.ts";
 import { startPlaying } from "./autoplay.ts";
 import type { PlaybackOptions } from "./contract.ts";
@@ -192,7 +193,10 @@ export class Playback {
           onLevels: (levels) => this.#onLevels(levels),
           onLevelChange: (level) => host.onLevelChange(level),
           onFailure: (failure) => this.#onFailure(failure),
-          onBytes: (origin, bytes) => this.#bytes.set(origin, (this.#bytes.get(origin) ?? 0) + bytes),
+          onBytes: (from, bytes) => {
+            const origin = originOf(from) ?? from;
+            this.#bytes.set(origin, (this.#bytes.get(origin) ?? 0) + bytes);
+          },
           onStreamEnd: () => this.#update(),
         },
       });
