@@ -149,7 +149,9 @@ describe.each(sources)("$name", ({ codec, input }) => {
 
   test.skipIf(skipped)("its elementary stream makes the same configuration and samples", () => {
     const format = { h264: "h264", hevc: "hevc", av1: "obu", aac: "adts", opus: "" }[codec];
-    const bytes = run(ffmpeg!, ["-loglevel", "error", "-i", path(), "-c", "copy", "-f", format, "pipe:1"]);
+    const bytes = new Uint8Array(
+      run(ffmpeg!, ["-loglevel", "error", "-i", path(), "-c", "copy", "-f", format, "pipe:1"]),
+    );
     const samples = packets.map(({ data }) => data);
     expect(Buffer.compare(elementarySamples(codec, bytes), joinSamples(codec, samples))).toBe(0);
     const made = elementaryConfig(codec, bytes);
