@@ -4,41 +4,11 @@
  * @module
  */
 
-// Errors and logs
-export { IngestError, type IngestErrorCode } from "./errors.ts";
-export type { Logger } from "./logger.ts";
-// Limits by name
-export { VIDEO_TIMESCALE } from "./publication/frame-grid.ts";
-// Publications
-export type {
-  Publication,
-  PublicationEnd,
-  PublicationEndReason,
-  PublicationStats,
-} from "./publication/publication.ts";
-export type { RepairKind, Repairs } from "./publication/repairs.ts";
-export { DEFAULT_MAX_AMF_DEPTH, DEFAULT_MAX_AMF_VALUES } from "./rtmp/amf0/amf-value.ts";
 // Server
+
 export type { Authorize, AuthorizeDecision, AuthorizeRequest } from "./rtmp/authorize.ts";
-export { DEFAULT_MAX_CHUNK_STREAMS, DEFAULT_MAX_MESSAGE_SIZE } from "./rtmp/chunk/chunk-reader.ts";
-// Client
-export {
-  createRtmpClient,
-  type ReconnectOptions,
-  type RtmpClient,
-  type RtmpClientOptions,
-} from "./rtmp/client.ts";
-export type { RtmpPlayback } from "./rtmp/client-playback.ts";
 export type { StreamRequest } from "./rtmp/command/stream-request.ts";
-export type { HandshakeKind } from "./rtmp/handshake/client-handshake.ts";
-export {
-  DEFAULT_MAX_CONNECTIONS,
-  DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
-  DEFAULT_PUBLICATION_BYTES,
-  DEFAULT_WRITE_BUFFER_BYTES,
-  type RtmpLimits,
-  type RtmpTimeouts,
-} from "./rtmp/limits.ts";
+export type { RtmpLimits, RtmpTimeouts } from "./rtmp/limits.ts";
 export {
   createRtmpServer,
   DEFAULT_RTMP_PORT,
@@ -47,4 +17,42 @@ export {
   type RtmpServerStats,
   type SecondPublisherPolicy,
 } from "./rtmp/server.ts";
+
+// Publications
+
+export { VIDEO_TIMESCALE } from "./publication/frame-grid.ts";
+export type {
+  Publication,
+  PublicationEnd,
+  PublicationEndReason,
+  PublicationStats,
+} from "./publication/publication.ts";
+export type { RepairKind, Repairs } from "./publication/repairs.ts";
+
+// Client
+
+export {
+  createRtmpClient,
+  type ReconnectOptions,
+  type RtmpClient,
+  type RtmpClientOptions,
+} from "./rtmp/client.ts";
+export type { RtmpPlayback } from "./rtmp/client-playback.ts";
+export type { HandshakeKind } from "./rtmp/handshake/client-handshake.ts";
+
+// Limits by name
+
+export { DEFAULT_MAX_AMF_DEPTH, DEFAULT_MAX_AMF_VALUES } from "./rtmp/amf0/amf-value.ts";
+export { DEFAULT_MAX_CHUNK_STREAMS, DEFAULT_MAX_MESSAGE_SIZE } from "./rtmp/chunk/chunk-reader.ts";
+export {
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
+  DEFAULT_PUBLICATION_BYTES,
+  DEFAULT_WRITE_BUFFER_BYTES,
+} from "./rtmp/limits.ts";
 export { MAX_COMMAND_SIZE } from "./rtmp/session/server-session.ts";
+
+// Errors and logs
+
+export { IngestError, type IngestErrorCode } from "./errors.ts";
+export type { Logger } from "./logger.ts";

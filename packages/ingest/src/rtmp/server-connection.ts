@@ -348,13 +348,17 @@ export class ServerConnection {
     for (const bytes of output) this.#socket.write(bytes);
     this.#socket.uncork();
     // Media waits for the peer before it is written; answers do not, and a peer that never reads could pile them up.
-    const { writeBufferBytes } = this.#host.limits;
-    if (
-      this.#socket.writableLength > (this.halfOpen ? Math.min(MAX_COMMAND_SIZE, writeBufferBytes) : writeBufferBytes)
-    ) {
+    if (this.#socket.writableLength > this.#maxWaitingBytes) {
       this.#log("warn", { code: "SLOW_PEER" }, "the peer does not read its answers");
       this.#socket.destroy();
     }
+  }
+
+  /** Answers, and for each viewer the packet that it waits with. */
+  get #maxWaitingBytes(): number {
+    const { writeBufferBytes, messageSize } = this.#host.limits;
+    if (this.halfOpen) return Math.min(MAX_COMMAND_SIZE, writeBufferBytes);
+    return writeBufferBytes + this.#viewers.size * messageSize;
   }
 
   #log(level: keyof Logger, fields: object, message: string): void {
