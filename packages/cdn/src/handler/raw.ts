@@ -31,6 +31,11 @@ export interface RawResponse {
   readonly headers: readonly string[];
   /** Whole bytes are written with the head in one go. The adapter drops the body of an answer to HEAD. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
+  /**
+   * Called by the adapter, once each time it was given this answer, when the bytes of the body are out of its hands: taken by the client's
+   * connection, or dropped with it. A cache counts by it what slow clients keep in memory; a wrapper that changes the answer keeps it.
+   */
+  readonly release?: () => void;
 }
 
 /** May answer at once, later, or (undefined) leave the request to the `FetchHandler` that carries it. What it throws is answered with 500. */

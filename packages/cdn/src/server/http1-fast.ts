@@ -9,14 +9,14 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { CdnError } from "../errors.ts";
-import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
 import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { formatHttpDate } from "../http/conditional.ts";
-import { contentLengthOf, fieldOf, trimField } from "../http/fields.ts";
+import { fieldOf, trimField } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
+import { type Framing, framingOf } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
@@ -56,10 +56,14 @@ export function readPlainHead(text: string): { method: string; target: string; f
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
+const NEVER_A_BODY = /^(?:204|304)$/;
 const CHUNKED = "transfer-encoding: chunked\r\n";
 
 interface KnownHead {
   readonly status: number;
+  /** What its `content-length` says. */
+  readonly length: number;
   readonly bytes: Buffer;
   /** The head and a small body in one piece, and which body that is. */
   message?: Buffer;
@@ -113,6 +117,8 @@ export class FastHttp1Connection {
   #read(bytes: Buffer): void {
     let rest = bytes;
     while (rest.length > 0) {
+      // Closed by the answer before: what the client sent ahead of it is not answered (RFC 9112 §9.6).
+      if (this.#socket.destroyed || this.#socket.writableEnded) return;
       if (this.#current !== undefined || this.#blocked) {
         this.#pending = rest;
         // Reading goes on, else the client's leaving went unnoticed; but not without bound.
@@ -128,7 +134,6 @@ export class FastHttp1Connection {
       }
       rest = rest.length === end + 4 ? EMPTY : rest.subarray(end + 4);
       this.#answer(head);
-      if (this.#socket.destroyed || this.#socket.writableEnded) return;
     }
   }
 
@@ -180,50 +185,61 @@ export class FastHttp1Connection {
 
   /** Writes an answer. Undefined when all of it is handed over; otherwise when it will be. */
   #write(method: string, raw: RawResponse): Promise<void> | undefined {
-    const { body } = raw;
-    if (this.#socket.destroyed) {
+    const { body, headers, release } = raw;
+    if (this.#socket.destroyed || this.#socket.writableEnded) {
       letGo(body);
+      release?.();
       return undefined;
     }
-    const bodyless = body === null || method === "HEAD" || isBodyless(raw.status);
-    const isWhole = bodyless || body instanceof Uint8Array;
-    const length = contentLengthOf(raw.headers);
-    const close = this.#tracked.closing || fieldOf(raw.headers, "connection") === "close";
-    const isEmpty = body === null && method !== "HEAD" && !isBodyless(raw.status);
-    const framing = length !== undefined ? "" : isEmpty ? "content-length: 0\r\n" : isWhole ? "" : CHUNKED;
-    const head = this.#head(raw, close, framing);
-    if (head === undefined) {
+    const known = heads.get(headers);
+    if (known !== undefined && method === "GET" && body instanceof Uint8Array && !this.#tracked.closing) {
+      if (known.status === raw.status && known.length === body.byteLength && known.length <= MAX_WRITE_BYTES) {
+        this.#sent(this.#writeWhole(known.bytes, body, release, known), false);
+        return undefined;
+      }
+    }
+    const framing = framingOf(raw, method);
+    const close = this.#tracked.closing || fieldOf(headers, "connection") === "close";
+    const head = typeof framing === "string" ? this.#refuse(raw, framing) : this.#head(raw, close, framing);
+    if (head === undefined || typeof framing === "string") {
       letGo(body);
+      release?.();
       this.#socket.destroy();
       return undefined;
     }
-    if (bodyless) {
+    if (framing.bodyless || body === null) {
       letGo(body);
+      release?.();
       this.#sent(this.#socket.write(head), close);
       return undefined;
     }
     if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
-      this.#sent(this.#writeWhole(head, body, heads.get(raw.headers)), close);
+      this.#sent(this.#writeWhole(head, body, release, undefined), close);
       return undefined;
     }
     this.#socket.write(head);
-    const sink =
-      length === undefined && !(body instanceof Uint8Array)
-        ? new ChunkedSink(this.#socket)
-        : new LengthSink(this.#socket);
-    return relay(body instanceof Uint8Array ? inPieces(body) : body, sink, length).then(() => this.#sent(true, close));
+    const sink = framing.length === undefined ? new ChunkedSink(this.#socket) : new LengthSink(this.#socket);
+    const chunks = body instanceof Uint8Array ? inPieces(body) : body;
+    const relayed = relay(chunks, sink, framing.length).then(() => this.#sent(true, close));
+    return release === undefined ? relayed : relayed.finally(release);
   }
 
-  #writeWhole(head: Buffer, body: Uint8Array, known: KnownHead | undefined): boolean {
+  #writeWhole(
+    head: Buffer,
+    body: Uint8Array,
+    release: (() => void) | undefined,
+    known: KnownHead | undefined,
+  ): boolean {
     const size = head.length + body.byteLength;
     if (size > JOIN_BYTES) {
       this.#socket.cork();
       this.#socket.write(head);
-      const more = this.#socket.write(body);
+      const more = this.#socket.write(body, release);
       this.#socket.uncork();
       return more;
     }
-    if (known?.bytes !== head) return this.#socket.write(Buffer.concat([head, body], size));
+    release?.();
+    if (known === undefined) return this.#socket.write(Buffer.concat([head, body], size));
     if (known.message === undefined || known.body !== body) {
       known.message = Buffer.concat([head, body], size);
       known.body = body;
@@ -237,27 +253,31 @@ export class FastHttp1Connection {
   }
 
   /** The head as bytes; undefined where the handler's fields are not HTTP. */
-  #head({ status, headers }: RawResponse, close: boolean, framing: string): Buffer | undefined {
-    const known = close || framing !== "" ? undefined : heads.get(headers);
-    if (known?.status === status) return known.bytes;
+  #head(raw: RawResponse, close: boolean, { length, stated, bodyless }: Framing): Buffer | undefined {
+    const { status, headers } = raw;
     let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n`;
     let dated = false;
     for (let at = 0; at < headers.length; at += 2) {
       const name = headers[at]!;
       const value = headers[at + 1]!;
       if (name === "connection" || name === "transfer-encoding" || name === "keep-alive") continue;
-      if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) {
-        this.#options.logger.error({ name, status }, "a handler gave headers that are not HTTP");
-        return undefined;
-      }
+      // RFC 9110 §8.6: a 204 has no length, not even that of nothing.
+      if (status === 204 && name === "content-length") continue;
+      if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return this.#refuse(raw, `its field ${name} is not HTTP`);
       if (name === "date") dated = true;
       text += `${name}: ${value}\r\n`;
     }
     if (!dated) text += `date: ${formatHttpDate(Date.now())}\r\n`;
     if (close) text += "connection: close\r\n";
-    const bytes = Buffer.from(`${text}${framing}\r\n`, "latin1");
-    if (dated && !close && framing === "") heads.set(headers, { status, bytes });
+    if (!stated && length !== undefined && !NEVER_A_BODY.test(`${status}`)) text += `content-length: ${length}\r\n`;
+    if (length === undefined && !bodyless) text += CHUNKED;
+    const bytes = Buffer.from(`${text}\r\n`, "latin1");
+    if (dated && !close && stated) heads.set(headers, { status, length: length ?? 0, bytes });
     return bytes;
+  }
+
+  #refuse({ status }: RawResponse, why: string): undefined {
+    this.#options.logger.error({ status }, `a handler gave an answer that is not HTTP: ${why}`);
   }
 
   #leaveTo(rest: Buffer): void {

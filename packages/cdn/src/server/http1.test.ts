@@ -1,53 +1,21 @@
 /** HTTP/1.1 from outside, once over node:http and once over the fast path: both have to be the same server. */
 
+import { Agent } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { bytesResponse } from "../handler/bytes-response.ts";
-import { fromResponse, toRequest } from "../handler/convert.ts";
 import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
-import { type RawHandler, rawHandler } from "../handler/raw.ts";
+import { type RawResponse, rawHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
-import { connectRaw, type RawClient } from "./raw-client.test-peer.ts";
+import { dial, exchange, PATHS, serve } from "./http1.test-setup.ts";
+import { connectRaw } from "./raw-client.test-peer.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
 
-/** A promise, and what resolves it. */
-function gate(): [Promise<void>, () => void] {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return [opened, open];
-}
-
-function asRaw(handler: FetchHandler): FetchHandler {
-  const raw: RawHandler = async (request) =>
-    fromResponse(await handler(toRequest(request), request.connection), request.method);
-  return Object.assign((request: Request, connection?: Connection) => handler(request, connection), {
-    [rawHandler]: raw,
-  });
-}
-
-describe.each([
-  ["node:http", (handler: FetchHandler) => handler],
-  ["the fast path", asRaw],
-])("over %s", (_name, wrap) => {
-  async function serve(handler: FetchHandler, options: Partial<ServerOptions> = {}): Promise<Server> {
-    const server = await createServer({ handler: wrap(handler), port: 0, host: "127.0.0.1", ...options });
-    onTestFinished(() => server.close());
-    return server;
-  }
-  async function dial(server: Server): Promise<RawClient> {
-    const client = await connectRaw(server.port);
-    onTestFinished(() => client[Symbol.dispose]());
-    return client;
-  }
-  async function exchange(server: Server, request: string): Promise<string> {
-    const client = await dial(server);
-    client.write(request);
-    return await client.closed();
-  }
+describe.each(PATHS)("over %s", (_name, wrap) => {
+  const serveOver = (handler: FetchHandler, options: Partial<ServerOptions> = {}): Promise<Server> =>
+    serve(wrap(handler), options);
 
   test("whole bytes come with their length, a stream in chunks, and HEAD without either", async () => {
-    const server = await serve((request) =>
+    const server = await serveOver((request) =>
       request.url.endsWith("/bytes")
         ? bytesResponse(Buffer.from("hello"), { headers: { "x-a": "1", date: "Thu, 01 Jan 2026 00:00:00 GMT" } })
         : new Response(ReadableStream.from([Buffer.from("he"), Buffer.from("llo")])),
@@ -67,7 +35,7 @@ describe.each([
 
   test("one connection carries request after request, answered at once or not", async () => {
     let turn = 0;
-    const server = await serve((request) => {
+    const server = await serveOver((request) => {
       turn += 1;
       const answer = bytesResponse(Buffer.from(`turn ${turn} ${request.headers.get("te") ?? ""}`));
       return turn % 2 === 0 ? Promise.resolve(answer) : answer;
@@ -81,7 +49,7 @@ describe.each([
   });
 
   test("requests that were sent ahead are answered in their order", async () => {
-    const server = await serve((request) => new Response(new URL(request.url).pathname));
+    const server = await serveOver((request) => new Response(new URL(request.url).pathname));
     const client = await dial(server);
     client.write([1, 2, 3, 4].map((n) => `GET /${n} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
     const all = await client.until(/\/4(?:\r\n0\r\n\r\n)?$/);
@@ -90,7 +58,9 @@ describe.each([
 
   test("a large whole body is sent once, and the connection goes on", async () => {
     const large = Buffer.alloc(3 * 1024 * 1024, "x");
-    const server = await serve((request) => bytesResponse(request.url.endsWith("/large") ? large : Buffer.from("end")));
+    const server = await serveOver((request) =>
+      bytesResponse(request.url.endsWith("/large") ? large : Buffer.from("end")),
+    );
     const client = await dial(server);
     client.write("GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /end HTTP/1.1\r\nHost: a\r\n\r\n");
     const all = await client.until(/end$/);
@@ -100,7 +70,7 @@ describe.each([
   });
 
   test("a request may arrive byte by byte", async () => {
-    const server = await serve(() => new Response("whole"));
+    const server = await serveOver(() => new Response("whole"));
     const client = await dial(server);
     for (const character of "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") client.write(character);
     expect(await client.closed()).toContain("whole");
@@ -137,7 +107,7 @@ describe.each([
     ["an unknown expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n", 417],
   ])("%s: refused, and the connection closed", async (_what, request, status) => {
     let handled = 0;
-    const server = await serve(
+    const server = await serveOver(
       () => {
         handled += 1;
         return new Response();
@@ -150,7 +120,7 @@ describe.each([
 
   test("a refused request does not become the start of another one", async () => {
     const seen: string[] = [];
-    const server = await serve((request) => {
+    const server = await serveOver((request) => {
       seen.push(request.url);
       return new Response();
     });
@@ -162,18 +132,18 @@ describe.each([
   });
 
   test("the absolute form is understood, and its host counts", async () => {
-    const server = await serve((request) => new Response(request.url));
+    const server = await serveOver((request) => new Response(request.url));
     const answer = await exchange(server, "GET http://other/x?y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     expect(answer).toContain("http://other/x?y");
   });
 
   test("HTTP/1.0 is answered and closed", async () => {
-    const server = await serve(() => bytesResponse(Buffer.from("old")));
+    const server = await serveOver(() => bytesResponse(Buffer.from("old")));
     expect(await exchange(server, "GET / HTTP/1.0\r\n\r\n")).toMatch(/old$/);
   });
 
   test("a body is streamed to the handler; 100 Continue is sent when it wants it", async () => {
-    const server = await serve(async (request) => new Response(`got ${(await request.text()).length}`));
+    const server = await serveOver(async (request) => new Response(`got ${(await request.text()).length}`));
     const client = await dial(server);
     client.write(
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
@@ -184,7 +154,7 @@ describe.each([
   });
 
   test("a handler that wants no body sends no 100 Continue, and the connection is not used again", async () => {
-    const server = await serve(() => new Response("no", { status: 403 }));
+    const server = await serveOver(() => new Response("no", { status: 403 }));
     const answer = await exchange(
       server,
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
@@ -194,7 +164,9 @@ describe.each([
   });
 
   test("a body over the limit is 413, announced or not", async () => {
-    const server = await serve(async (request) => new Response(await request.text()), { limits: { maxBodyBytes: 10 } });
+    const server = await serveOver(async (request) => new Response(await request.text()), {
+      limits: { maxBodyBytes: 10 },
+    });
     expect(await exchange(server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")).toMatch(
       /^HTTP\/1\.1 413 [\s\S]*"BODY_TOO_LARGE"/,
     );
@@ -202,93 +174,8 @@ describe.each([
     expect(await exchange(server, chunked)).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  test("a header that never ends is answered 408 and closed", async () => {
-    const server = await serve(() => new Response(), { limits: { headersTimeout: 60 } });
-    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")).toMatch(/^HTTP\/1\.1 408 |^$/);
-  });
-
-  test("a connection that never says anything is closed", async () => {
-    const server = await serve(() => new Response(), { limits: { headersTimeout: 60 } });
-    const client = await dial(server);
-    expect(await client.closed()).toBe("");
-  });
-
-  test("a connection that rests too long between requests is closed", async () => {
-    const server = await serve(() => bytesResponse(Buffer.from("done")), { limits: { idleTimeout: 60 } });
-    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")).toMatch(/done$/);
-  });
-
-  test("an answer that takes long is not a connection that rests", async () => {
-    const [released, release] = gate();
-    const server = await serve(
-      async () => {
-        await released;
-        return bytesResponse(Buffer.from("done"));
-      },
-      { limits: { idleTimeout: 40, headersTimeout: 40 } },
-    );
-    const resting = await dial(server);
-    const waiting = await dial(server);
-    waiting.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await resting.closed();
-    release();
-    expect(await waiting.until(/done$/)).toContain("200");
-  });
-
-  test("a client that does not read is cut off; its handler's stream is cancelled and was never far ahead", async () => {
-    const [cancelled, cancel] = gate();
-    let made = 0;
-    const server = await serve(
-      () =>
-        new Response(
-          new ReadableStream({
-            pull(controller) {
-              made += 65_536;
-              controller.enqueue(new Uint8Array(65_536));
-            },
-            cancel: () => cancel(),
-          }),
-        ),
-      { limits: { sendGrace: 80, minSendRate: 100_000_000 } },
-    );
-    const client = await dial(server);
-    client.socket.pause();
-    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await cancelled;
-    expect(made).toBeLessThan(32 * 1024 * 1024);
-  });
-
-  test("a client that leaves aborts the request's signal and cancels the body, even one that waits", async () => {
-    const [aborted, abort] = gate();
-    const [cancelled, cancel] = gate();
-    const server = await serve((request) => {
-      if (request.url.endsWith("/wait")) {
-        return new Promise<Response>((_resolve, reject) => {
-          request.signal.addEventListener("abort", () => {
-            abort();
-            reject(request.signal.reason);
-          });
-        });
-      }
-      return new Response(
-        new ReadableStream({
-          start: (controller) => controller.enqueue(Buffer.from("begin")),
-          cancel: () => cancel(),
-        }),
-      );
-    });
-    const first = await dial(server);
-    first.write("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-    const second = await dial(server);
-    second.write("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-    await second.until(/begin/);
-    first.socket.destroy();
-    second.socket.destroy();
-    await Promise.all([aborted, cancelled]);
-  });
-
   test("a stream that breaks off never looks complete", async () => {
-    const server = await serve((request) => {
+    const server = await serveOver((request) => {
       async function* broken(): AsyncGenerator<Uint8Array> {
         yield Buffer.from("half");
         throw new Error("broken");
@@ -301,56 +188,12 @@ describe.each([
   });
 
   test("a body that is shorter or longer than its Content-Length never looks complete", async () => {
-    const server = await serve((request) => {
+    const server = await serveOver((request) => {
       const length = request.url.endsWith("/short") ? "8" : "2";
       return new Response(ReadableStream.from([Buffer.from("hello")]), { headers: { "content-length": length } });
     });
     await expect(fetch(`${server.url}/short`).then((response) => response.text())).rejects.toThrow();
     await expect(fetch(`${server.url}/long`).then((response) => response.text())).rejects.toThrow();
-  });
-
-  test("closing waits for an answer in flight, and says that it was the last", async () => {
-    const [asked, ask] = gate();
-    const [released, release] = gate();
-    const server = await serve(async () => {
-      ask();
-      await released;
-      return bytesResponse(Buffer.from("last"));
-    });
-    const resting = await dial(server);
-    resting.write("GET /missing HTTP/1.1\r\nHost: a\r\n");
-    const busy = await dial(server);
-    busy.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await asked;
-    const closing = server.close();
-    await expect(connectRaw(server.port)).rejects.toThrow();
-    release();
-    const answer = await busy.closed();
-    expect(answer.toLowerCase()).toContain("connection: close");
-    expect(answer).toMatch(/last$/);
-    await closing;
-    expect(server.connections).toBe(0);
-    await server.close();
-  });
-
-  test("closing is bounded: what is in flight at the deadline is cut", async () => {
-    const server = await serve(() => new Promise<Response>(() => {}), { closeDeadline: 30 });
-    const client = await dial(server);
-    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await expect.poll(() => server.connections).toBe(1);
-    await server.close();
-    expect(await client.closed()).toBe("");
-  });
-
-  test("connections above the limit are closed at once, those below are served", async () => {
-    const server = await serve(() => new Response("served"), { limits: { maxConnections: 2 } });
-    const [first, second] = [await dial(server), await dial(server)];
-    await expect.poll(() => server.connections).toBe(2);
-    const third = await dial(server);
-    expect(await third.closed()).toBe("");
-    first.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect(await first.until(/served/)).toContain("200");
-    second.socket.destroy();
   });
 });
 
@@ -403,15 +246,54 @@ test("a handler is told who asks", async () => {
   expect(asked).toEqual({ remoteAddress: "127.0.0.1", remotePort: localPort, protocol: "http/1.1" });
 });
 
-test("thousands of half-open connections cost others nothing but their place", async () => {
-  await using server = await createServer({
-    port: 0,
-    host: "127.0.0.1",
-    handler: () => new Response("served"),
-    limits: { headersTimeout: 200 },
-  });
-  const clients = await Promise.all(Array.from({ length: 500 }, () => connectRaw(server.port)));
-  for (const client of clients) client.write("GET / HT");
-  expect(await (await fetch(server.url)).text()).toBe("served");
-  await Promise.all(clients.map((client) => client.closed()));
+test.each([
+  ["a body shorter than its length", { status: 200, headers: ["content-length", "5"], body: Buffer.from("abc") }],
+  ["a body longer than its length", { status: 200, headers: ["content-length", "2"], body: Buffer.from("abc") }],
+  ["no body, but a length", { status: 200, headers: ["content-length", "5"], body: null }],
+  ["two lengths", { status: 200, headers: ["content-length", "3", "content-length", "3"], body: Buffer.from("abc") }],
+  ["a list of lengths", { status: 200, headers: ["content-length", "3, 3"], body: Buffer.from("abc") }],
+  ["a length that is none", { status: 200, headers: ["content-length", "+3"], body: Buffer.from("abc") }],
+  ["a status that is not final", { status: 101, headers: [], body: null }],
+] satisfies [string, RawResponse][])("an answer with %s reaches nobody, on either path", async (_what, answer) => {
+  let released = 0;
+  const raw = { ...answer, release: () => (released += 1) };
+  const server = await serve(Object.assign(() => new Response(), { [rawHandler]: () => raw }));
+  expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")).toBe("");
+  expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")).toBe("");
+  await expect.poll(() => released).toBe(2);
+});
+
+test.each([204, 205, 304])("an answer %i ends with its head, and the next one is understood", async (status) => {
+  const answers = (path: string): RawResponse =>
+    path === "/end" ? { status: 200, headers: [], body: Buffer.from("end") } : { status, headers: [], body: null };
+  const server = await serve(
+    Object.assign(() => new Response(), { [rawHandler]: ({ target }: { target: string }) => answers(target) }),
+  );
+  for (const field of ["", "TE: trailers\r\n"]) {
+    const agent = new Agent({ pipelining: 1, connections: 1 });
+    onTestFinished(() => agent.destroy());
+    const headers = field === "" ? {} : { te: "trailers" };
+    for (const [path, expected] of [
+      ["/", status],
+      ["/end", 200],
+    ] as const) {
+      const answer = await agent.request({ origin: server.url, path, method: "GET", headers });
+      expect([answer.statusCode, await answer.body.text()]).toEqual([expected, path === "/end" ? "end" : ""]);
+    }
+  }
+});
+
+test("what was sent ahead of an answer that closes the connection is not answered, nor asked for", async () => {
+  const asked: string[] = [];
+  const server = await serve(
+    Object.assign(() => new Response(), {
+      [rawHandler]: async ({ target }: { target: string }): Promise<RawResponse> => {
+        asked.push(target);
+        return { status: 200, headers: ["connection", "close"], body: Buffer.from("last") };
+      },
+    }),
+  );
+  const answer = await exchange(server, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect(answer.match(/last/g)).toHaveLength(1);
+  expect(asked).toEqual(["/1"]);
 });

@@ -3,16 +3,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { CdnError } from "../errors.ts";
-import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
 import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { errorResponse } from "../http/error-response.ts";
-import { contentLengthOf } from "../http/fields.ts";
 import type { Logger } from "../logger.ts";
 import { connectionOf } from "./connection.ts";
 import type { Connections, TrackedConnection } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
+import { framingOf } from "./framing.ts";
 import type { ServerLimits } from "./limits.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
@@ -112,25 +111,29 @@ export class Http1Adapter {
   }
 
   #write(message: IncomingMessage, response: ServerResponse, raw: RawResponse, connection: TrackedConnection): void {
-    const { body } = raw;
+    const { body, release } = raw;
     if (response.destroyed) {
       letGo(body);
+      release?.();
       return;
     }
+    if (release !== undefined) response.once("close", release);
     // What is left of a request body would have to be read before the next request: rather start afresh.
     // (A message without one is not complete yet, either, when its answer is there at once.)
     const { "content-length": length = "0", "transfer-encoding": coding } = message.headers;
     const unread = !message.complete && (length !== "0" || coding !== undefined);
     if (connection.closing || unread) response.shouldKeepAlive = false;
+    const framing = framingOf(raw, message.method ?? "GET");
     try {
-      response.writeHead(raw.status, raw.headers as string[]);
+      if (typeof framing === "string") throw new CdnError("HANDLER_FAILED", framing);
+      response.writeHead(raw.status, withoutFraming(raw));
     } catch (error) {
-      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave headers that are not HTTP");
+      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave an answer that is not HTTP");
       letGo(body);
       response.destroy();
       return;
     }
-    if (body === null || message.method === "HEAD" || isBodyless(raw.status)) {
+    if (framing.bodyless || body === null) {
       response.end();
       letGo(body);
       return;
@@ -140,7 +143,7 @@ export class Http1Adapter {
       return;
     }
     response.flushHeaders();
-    relay(body instanceof Uint8Array ? inPieces(body) : body, response, contentLengthOf(raw.headers)).catch((error) => {
+    relay(body instanceof Uint8Array ? inPieces(body) : body, response, framing.length).catch((error) => {
       if (!(error instanceof CdnError && error.code === "ABORTED")) {
         this.#options.logger.warn({ err: error, target: message.url }, "an answer broke off");
       }
@@ -169,6 +172,18 @@ export class Http1Adapter {
     this.#peers.set(message.socket, peer);
     return peer;
   }
+}
+
+/** Fields as node:http wants them; how a message is delimited is for it to say, a handler may only ask for the connection's end. */
+function withoutFraming({ status, headers }: RawResponse): string[] {
+  const fields: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!;
+    if (name === "transfer-encoding" || name === "keep-alive" || (name === "content-length" && status === 204))
+      continue;
+    if (name !== "connection" || headers[at + 1] === "close") fields.push(name, headers[at + 1]!);
+  }
+  return fields;
 }
 
 function rawRefusal(status: number, code: Parameters<typeof errorResponse>[1], message: string): string {

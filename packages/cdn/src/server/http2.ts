@@ -9,13 +9,13 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { CdnError } from "../errors.ts";
-import { isBodyless } from "../handler/convert.ts";
 import type { Connection } from "../handler/fetch-handler.ts";
 import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
-import { contentLengthOf, hopByHop } from "../http/fields.ts";
+import { hopByHop } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import { SendRate, type TrackedConnection } from "./connections.ts";
+import { framingOf } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
@@ -55,8 +55,11 @@ export class Http2Adapter {
 
   /** Takes over a socket. */
   accept(connection: TrackedConnection): void {
-    this.#server.once("session", (session) => this.#onSession(session, connection));
+    const onSession = (session: ServerHttp2Session): void => this.#onSession(session, connection);
+    this.#server.once("session", onSession);
     this.#server.emit("connection", connection.socket);
+    // Where node:http2 made no session of this socket, the next one is another's.
+    this.#server.off("session", onSession);
   }
 
   #onSession(session: ServerHttp2Session, connection: TrackedConnection): void {
@@ -125,21 +128,24 @@ export class Http2Adapter {
 
   #write(entry: OpenStream, method: string, raw: RawResponse): void {
     const { stream } = entry;
-    const { body } = raw;
+    const { body, release } = raw;
     if (stream.destroyed || stream.closed) {
       letGo(body);
+      release?.();
       return;
     }
-    const bodyless = body === null || method === "HEAD" || isBodyless(raw.status);
+    if (release !== undefined) stream.once("close", release);
+    const framing = framingOf(raw, method);
     try {
-      stream.respond(this.#fieldsOf(raw), { endStream: bodyless });
+      if (typeof framing === "string") throw new CdnError("HANDLER_FAILED", framing);
+      stream.respond(this.#fieldsOf(raw), { endStream: framing.bodyless });
     } catch (error) {
-      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave headers that are not HTTP");
+      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave an answer that is not HTTP");
       letGo(body);
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       return;
     }
-    if (bodyless) {
+    if (framing.bodyless || body === null) {
       letGo(body);
       return;
     }
@@ -152,7 +158,7 @@ export class Http2Adapter {
     const count = (bytes: number): void => {
       entry.written += bytes;
     };
-    relay(chunks, stream, contentLengthOf(raw.headers), count).catch((error) => {
+    relay(chunks, stream, framing.length, count).catch((error) => {
       if (!(error instanceof CdnError && error.code === "ABORTED")) {
         this.#options.logger.warn({ err: error }, "an answer broke off");
       }
