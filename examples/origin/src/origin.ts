@@ -140,8 +140,20 @@ function entry(name: string, publication: Publication) {
   };
 }
 
+/** What people call the codecs, by the start of their RFC 6381 string. */
+const codecNames: readonly (readonly [string, string])[] = [
+  ["avc1", "H.264"],
+  ["hvc1", "HEVC"],
+  ["av01", "AV1"],
+  ["mp4a.40.34", "MP3"],
+  ["mp4a.6", "MP3"],
+  ["mp4a", "AAC"],
+  ["opus", "Opus"],
+];
+
 function describe(track: Track): string {
-  if (track.kind === "audio") return `${track.codec} ${track.sampleRate / 1000} kHz`;
-  const rate = track.frameRate === undefined ? "" : `${Math.round(track.frameRate * 100) / 100}`;
-  return `${track.width}×${track.height}${rate === "" ? "" : `p${rate}`} ${track.codec}`;
+  const codec = codecNames.find(([start]) => track.codec.toLowerCase().startsWith(start))?.[1] ?? track.codec;
+  if (track.kind === "audio") return `${codec} ${track.sampleRate / 1000} kHz`;
+  const rate = track.frameRate === undefined ? "" : `p${Math.round(track.frameRate * 100) / 100}`;
+  return `${track.width}×${track.height}${rate} ${codec}`;
 }

@@ -84,18 +84,35 @@ function fillChoices(): void {
 
 function fillPublish(): void {
   byId("obs-server").textContent = config.rtmp;
-  byId("ffmpeg").textContent =
-    `ffmpeg -re -i video.mp4 -c:v libx264 -preset veryfast -tune zerolatency -g 60 -c:a aac -f flv ${config.rtmp}/mine`;
+  byId("ffmpeg").textContent = [
+    "ffmpeg -re -i video.mp4",
+    "-c:v libx264 -preset veryfast",
+    "-tune zerolatency -g 60",
+    "-c:a aac -f flv",
+    `${config.rtmp}/mine`,
+  ].join(" \\\n  ");
   document.addEventListener("click", async (event) => {
     const button = (event.target as Element).closest<HTMLButtonElement>("[data-copy]");
     if (button === null) return;
-    await navigator.clipboard.writeText(byId(button.dataset.copy ?? "").textContent ?? "");
-    button.textContent = "Copied";
-    byId("announce").textContent = "Copied to the clipboard";
+    const source = byId(button.dataset.copy ?? "");
+    const copied = await copy(source);
+    button.textContent = copied ? "Copied" : "Selected";
+    byId("announce").textContent = copied ? "Copied to the clipboard" : "Selected: copy it with the keyboard";
     setTimeout(() => {
       button.textContent = "Copy";
     }, 1500);
   });
+}
+
+/** Browsers keep the clipboard from pages without TLS, and from those that people do not want to have it. */
+async function copy(source: HTMLElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+    return true;
+  } catch {
+    getSelection()?.selectAllChildren(source);
+    return false;
+  }
 }
 
 async function pollLive(): Promise<void> {
@@ -143,7 +160,7 @@ function showStream(): void {
   const stream = state.live.find(({ name }) => name === state.stream);
   byId("title").textContent = state.stream ?? "Nothing is live";
   byId("subtitle").textContent =
-    stream?.description ?? (state.stream === undefined ? "Publish something: see how on this page." : "");
+    stream?.description ?? (state.stream === undefined ? "Publish something: see how on this page." : "Not on air.");
 }
 
 function showFigures(): void {
@@ -151,21 +168,29 @@ function showFigures(): void {
   if (stats === null) return;
   const measured = meter.readable;
   const last = measured ? meter.samples.at(-1)?.delay : stats.latency;
-  byId("delay-label").textContent = measured
-    ? "Glass to glass, read from the picture"
-    : "Behind the live edge, says the player";
-  byId("delay").textContent = seconds(last);
-  byId("delay-p50").textContent = measured ? `${seconds(meter.percentile(0.5))} s` : "–";
-  byId("delay-p95").textContent = measured ? `${seconds(meter.percentile(0.95))} s` : "–";
-  byId("buffer").textContent = `${seconds(stats.bufferAhead)} s`;
+  const shown = stats.state === "playing" || measured;
+  document.querySelector(".delay")?.classList.toggle("off", !shown);
+  byId("delay-label").textContent =
+    measured || !shown ? "Glass to glass, read from the picture" : "Behind the live edge, says the player";
+  byId("delay").textContent = shown ? seconds(last) : "–";
+  byId("delay-unit").hidden = byId("delay").textContent === "–";
+  byId("delay-p50").textContent = withUnit(measured ? meter.percentile(0.5) : undefined);
+  byId("delay-p95").textContent = withUnit(measured ? meter.percentile(0.95) : undefined);
+  byId("buffer").textContent = withUnit(shown ? stats.bufferAhead : undefined);
   byId("quality").textContent =
     stats.height === 0
       ? "–"
       : `${stats.height}p${stats.bitrate === null ? "" : ` · ${(stats.bitrate / 1e6).toFixed(1)} Mb/s`}`;
-  byId("dropped").textContent = `${stats.droppedFrames} of ${stats.totalFrames}`;
+  byId("dropped").textContent =
+    stats.totalFrames === 0 ? "–" : `${stats.droppedFrames} of ${stats.totalFrames.toLocaleString("en")}`;
   byId("startup").textContent = stats.startupTime === null ? "–" : `${Math.round(stats.startupTime * 1000)} ms`;
   drawChart(byId<HTMLCanvasElement>("chart"), measured ? meter.samples : []);
-  dashboard.markWatching(stats.source);
+  dashboard.markWatching(shown ? stats.source : null);
+}
+
+function withUnit(value: number | null | undefined): string {
+  const text = seconds(value);
+  return text === "–" ? text : `${text} s`;
 }
 
 function seconds(value: number | null | undefined): string {

@@ -22,6 +22,8 @@ export interface CardProcessOptions {
 export type CardMessage =
   | {
       readonly kind: "tracks";
+      /** Wall clock at time 0, milliseconds since the Unix epoch: a full second. */
+      readonly epoch: number;
       /** SPS and PPS in Annex B. */
       readonly h264: Uint8Array;
       /** AudioSpecificConfig. */

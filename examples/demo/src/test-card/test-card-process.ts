@@ -26,11 +26,11 @@ function send(message: CardMessage): void {
 const card = new Card({ width, height, frameRate, caption: options.caption });
 const picture = new PictureEncoder({ width, height, frameRate, timescale: videoTimescale, bitrate: videoBitrate });
 const sound = new SoundEncoder({ sampleRate, bitrate: audioBitrate });
-send({ kind: "tracks", h264: picture.header, aac: sound.header });
 
 // The card starts at a full second, so that pictures, seconds, beeps and keyframes stay together.
 const epoch = Math.ceil((Date.now() + 1) / 1000) * 1000;
 const clockStart = performance.now() + (epoch - Date.now());
+send({ kind: "tracks", epoch, h264: picture.header, aac: sound.header });
 const framesPerKeyframe = Math.max(1, Math.round(keyframeInterval * frameRate));
 
 function sendPackets(track: "video" | "audio", packets: readonly EncodedPacket[]): void {

@@ -1,6 +1,7 @@
 /** A live source that needs no camera: a card with a clock, bars, something that moves, and a beep each second. */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { setTimeout } from "node:timers/promises";
 import {
   annexBToLengthPrefixed,
   audioTrackFromConfig,
@@ -31,9 +32,12 @@ export interface TestCardOptions {
   readonly audioBitrate?: number;
 }
 
-/** A running test card. Its time starts at 0, at a full second of the wall clock. */
+/**
+ * A running test card. Its time starts at 0, at a full second of the wall clock. Should its process die, another goes on in its place, with new
+ * tracks and the time of the wall clock.
+ */
 export interface TestCard extends PacketSource, AsyncDisposable {
-  /** Of the process that draws and encodes. */
+  /** Of the process that draws and encodes now. */
   readonly pid: number;
   /** Ends packets and process. Idempotent. */
   close(): Promise<void>;
@@ -42,6 +46,8 @@ export interface TestCard extends PacketSource, AsyncDisposable {
 const videoTimescale = 90_000;
 const sampleRate = 48_000;
 const startTimeout = 20_000;
+/** Milliseconds before a process that died is replaced. */
+const restartDelay = 500;
 
 const fromSource = import.meta.url.endsWith(".ts");
 const processUrl = new URL(fromSource ? "./test-card-process.ts" : "./test-card-process.js", import.meta.url);
@@ -67,12 +73,7 @@ export async function createTestCard(options: TestCardOptions = {}): Promise<Tes
     sampleRate,
     caption: "H.264 · AAC 48 kHz",
   };
-  const child = fork(processUrl, [JSON.stringify(settings)], {
-    serialization: "advanced",
-    execArgv: fromSource ? ["--conditions=@ami-streams/source", "--no-warnings"] : [],
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
-  const card = new RunningTestCard(child, frameRate);
+  const card = new RunningTestCard(settings);
   try {
     await card.started;
   } catch (error) {
@@ -83,48 +84,29 @@ export async function createTestCard(options: TestCardOptions = {}): Promise<Tes
 }
 
 class RunningTestCard implements TestCard {
-  readonly pid: number;
   readonly started: Promise<void>;
-  readonly #child: ChildProcess;
-  readonly #frameRate: number;
+  readonly #settings: CardProcessOptions;
   readonly #broadcast = createPacketBroadcast();
-  readonly #exited: Promise<void>;
-  #video: Track | undefined;
-  #audio: Track | undefined;
-  #complaint = "";
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
+  #child: ChildProcess | undefined;
+  #tracks: { readonly video: Track; readonly audio: Track } | undefined;
+  /** Wall clock at time 0, of the first process and of the current one. */
+  #firstEpoch: number | undefined;
+  #epoch = 0;
 
-  constructor(child: ChildProcess, frameRate: number) {
-    this.#child = child;
-    this.#frameRate = frameRate;
-    this.pid = child.pid ?? -1;
-    child.stderr?.on("data", (chunk: Buffer) => {
-      this.#complaint = `${this.#complaint}${chunk}`.slice(-2000);
+  constructor(settings: CardProcessOptions) {
+    this.#settings = settings;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.started = promise;
+    this.#ended = this.#keepRunning(resolve).catch((error: unknown) => {
+      reject(error);
+      this.#broadcast.fail(error);
     });
-    let resolve = () => {};
-    let reject = (_error: Error) => {};
-    this.started = new Promise((onStart, onEnd) => {
-      resolve = onStart;
-      reject = onEnd;
-    });
-    const timer = setTimeout(() => reject(new Error("the test card's process says nothing")), startTimeout);
-    this.#exited = new Promise((done) => {
-      const ended = (why: string) => {
-        clearTimeout(timer);
-        const error = new Error(
-          `the test card's process ended ${why}${this.#complaint === "" ? "" : `: ${this.#complaint.trim()}`}`,
-        );
-        reject(error);
-        this.#broadcast.fail(error);
-        done();
-      };
-      child.once("error", (error) => ended(`with ${error.message}`));
-      child.once("close", (code, signal) => ended(signal === null ? `with code ${code}` : `by ${signal}`));
-    });
-    child.on("message", (message) => {
-      this.#receive(message as CardMessage);
-      clearTimeout(timer);
-      resolve();
-    });
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
   }
 
   get tracks(): readonly Track[] {
@@ -137,38 +119,85 @@ class RunningTestCard implements TestCard {
 
   async close(): Promise<void> {
     this.#broadcast.end();
-    this.#child.kill("SIGKILL");
-    await this.#exited;
+    this.#stop.abort();
+    this.#child?.kill("SIGKILL");
+    await this.#ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
+  /** One process after the other, until closed. @throws when one ends before it gave anything. */
+  async #keepRunning(onStart: () => void): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.#run(onStart);
+      await setTimeout(restartDelay, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #run(onStart: () => void): Promise<void> {
+    const child = fork(processUrl, [JSON.stringify(this.#settings)], {
+      serialization: "advanced",
+      execArgv: fromSource ? ["--conditions=@ami-streams/source", "--no-warnings"] : [],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    this.#child = child;
+    let complaint = "";
+    let gave = false;
+    child.stderr?.on("data", (chunk: Buffer) => {
+      complaint = `${complaint}${chunk}`.slice(-2000);
+    });
+    const silence = AbortSignal.timeout(startTimeout);
+    const giveUp = () => {
+      if (!gave) child.kill("SIGKILL");
+    };
+    silence.addEventListener("abort", giveUp);
+    child.on("message", (message) => {
+      this.#receive(message as CardMessage);
+      gave = true;
+      onStart();
+    });
+    const why = await new Promise<string>((resolve) => {
+      child.once("error", (error) => resolve(`with ${error.message}`));
+      child.once("close", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
+    });
+    silence.removeEventListener("abort", giveUp);
+    if (gave || this.#stop.signal.aborted) return;
+    throw new Error(`the test card's process ended ${why}${complaint === "" ? "" : `: ${complaint.trim()}`}`);
+  }
+
   #receive(message: CardMessage): void {
     if (this.#broadcast.ended) return;
+    const { frameRate } = this.#settings;
     if (message.kind === "tracks") {
       const config = avcConfigFromNalUnits(readNalUnits(message.h264));
       if (config === undefined) throw new Error("the test card's encoder gave no parameter sets");
-      this.#video = videoTrackFromConfig({
+      const video = videoTrackFromConfig({
         codec: "h264",
         id: 1,
         config: writeAvcConfig(config),
         timescale: videoTimescale,
-        frameRate: this.#frameRate,
+        frameRate,
       });
-      this.#audio = audioTrackFromConfig({ codec: "aac", id: 2, config: message.aac });
-      this.#broadcast.setTracks([this.#video, this.#audio]);
+      const audio = audioTrackFromConfig({ codec: "aac", id: 2, config: message.aac });
+      this.#tracks = { video, audio };
+      this.#firstEpoch ??= message.epoch;
+      this.#epoch = message.epoch;
+      this.#broadcast.setTracks([video, audio]);
       return;
     }
+    if (this.#tracks === undefined) return;
     const video = message.track === "video";
-    const track = video ? this.#video : this.#audio;
-    if (track === undefined) return;
+    const track = this.#tracks[message.track];
+    // Both are full seconds, so this is exact in any timescale.
+    const time = message.pts + ((this.#epoch - (this.#firstEpoch ?? this.#epoch)) / 1000) * track.timescale;
     this.#broadcast.write({
       track,
-      dts: message.pts,
-      pts: message.pts,
-      duration: video ? Math.round(videoTimescale / this.#frameRate) : 1024,
+      dts: time,
+      pts: time,
+      duration: video ? Math.round(videoTimescale / frameRate) : 1024,
       keyframe: video ? message.keyframe : true,
       data: video ? annexBToLengthPrefixed(message.data) : message.data,
       receivedAt: Date.now(),
