@@ -165,6 +165,10 @@ test("prefixes do not matter, namespaces do", () => {
   });
 });
 
+test("only the white space of XML is outer white space", () => {
+  expect(parseMpd(inMpd("<BaseURL>\n\t\u00a0a \u2003\r\n</BaseURL>")).baseUrls).toEqual([{ url: "\u00a0a \u2003" }]);
+});
+
 describe("errors say what is wrong and where", () => {
   test.each([
     ["", "MALFORMED", 1, "there is no root element"],

@@ -140,7 +140,7 @@ class XmlReader {
   }
 
   #close(element: OpenElement["element"]): void {
-    element.text = element.text.replace(/^[ \t\r\n]+/, "").trimEnd();
+    element.text = trimSpace(element.text);
     const parent = this.#open.at(-1);
     if (parent === undefined) this.#root = element;
     else parent.element.children.push(element);
@@ -257,10 +257,7 @@ class XmlReader {
   #skipSpace(): boolean {
     const start = this.#at;
     let at = start;
-    for (let code = this.#text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d; ) {
-      at += 1;
-      code = this.#text.charCodeAt(at);
-    }
+    while (isSpace(this.#text.charCodeAt(at))) at += 1;
     this.#at = at;
     return at > start;
   }
@@ -302,6 +299,19 @@ class XmlReader {
   ): MediaError {
     return documentError(code, this.#lineOf(position), message);
   }
+}
+
+/** Without outer white space of XML, which is four characters: `trim` knows many more. */
+function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x09 || code === 0x0d;
 }
 
 function isPlainNameCharacter(code: number): boolean {
