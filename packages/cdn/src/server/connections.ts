@@ -47,7 +47,8 @@ export class TrackedConnection {
   sweepStreams: ((now: number) => void) | undefined;
   /** Bytes read when it last came to rest. */
   #readAtRest = 0;
-  #restSince: number;
+  /** When it was first seen at rest; a request costs no look at the clock. */
+  #restSince: number | undefined;
   #headersSince: number | undefined;
   #served = false;
   readonly #rate = new SendRate();
@@ -65,11 +66,11 @@ export class TrackedConnection {
     this.#served = true;
   }
 
-  end(now: number): void {
+  end(): void {
     this.inFlight -= 1;
     if (this.inFlight > 0) return;
     this.#readAtRest = this.socket.bytesRead;
-    this.#restSince = now;
+    this.#restSince = undefined;
     if (this.closing) this.leave();
   }
 
@@ -83,6 +84,7 @@ export class TrackedConnection {
       this.sweepStreams?.(now);
       return;
     }
+    this.#restSince ??= now;
     if (this.socket.bytesRead === this.#readAtRest) {
       const allowed = this.#served ? limits.idleTimeout : limits.headersTimeout;
       if (now - this.#restSince > allowed) this.leave();
@@ -97,12 +99,15 @@ export class TrackedConnection {
 /** All connections of a server. */
 export class Connections {
   readonly #limits: ServerLimits;
+  readonly #clock: () => number;
   readonly #all = new Map<Socket, TrackedConnection>();
   readonly #sweeper: NodeJS.Timeout;
   #onEmpty: (() => void) | undefined;
 
-  constructor(limits: ServerLimits) {
+  /** @param clock - milliseconds, steady: the system's time may jump, and would end every connection with it. */
+  constructor(limits: ServerLimits, clock: () => number) {
     this.#limits = limits;
+    this.#clock = clock;
     const { headersTimeout, idleTimeout, sendGrace, bodyTimeout } = limits;
     const interval = Math.max(10, Math.min(1000, headersTimeout / 4, idleTimeout / 4, sendGrace / 4, bodyTimeout / 4));
     this.#sweeper = setInterval(() => this.#sweep(), interval).unref();
@@ -118,7 +123,7 @@ export class Connections {
       socket.destroy();
       return undefined;
     }
-    const connection = new TrackedConnection(socket, Date.now());
+    const connection = new TrackedConnection(socket, this.#clock());
     this.#all.set(socket, connection);
     socket.once("close", () => {
       this.#all.delete(socket);
@@ -150,7 +155,7 @@ export class Connections {
   }
 
   #sweep(): void {
-    const now = Date.now();
+    const now = this.#clock();
     for (const connection of this.#all.values()) connection.sweep(now, this.#limits);
   }
 }

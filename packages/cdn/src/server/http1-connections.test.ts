@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { bytesResponse } from "../handler/bytes-response.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
-import { dial, exchange, gate, PATHS, serve } from "./http1.test-setup.ts";
+import { dial, gate, PATHS, serve, standing } from "./http1.test-setup.ts";
 import { connectRaw } from "./raw-client.test-peer.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
 
@@ -12,33 +12,71 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
     serve(wrap(handler), options);
 
   test("a header that never ends is answered 408 and closed", async () => {
-    const server = await serveOver(() => new Response(), { limits: { headersTimeout: 60 } });
-    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")).toMatch(/^HTTP\/1\.1 408 |^$/);
+    const time = standing();
+    const server = await serveOver(() => bytesResponse(Buffer.from("done")), {
+      clock: time.clock,
+      limits: { headersTimeout: 40 },
+    });
+    const first = await dial(server);
+    first.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await first.until(/done$/);
+    const client = await dial(server);
+    client.write("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+    await expect.poll(() => server.connections).toBe(2);
+    time.pass(41);
+    // Where it is cut while its first bytes are still on their way, there is nothing to answer.
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 408 |^$/);
+    first.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect((await first.until(/done[\s\S]*done$/)).match(/done/g)).toHaveLength(2);
   });
 
   test("a connection that never says anything is closed", async () => {
-    const server = await serveOver(() => new Response(), { limits: { headersTimeout: 60 } });
+    const time = standing();
+    const server = await serveOver(() => new Response(), { clock: time.clock, limits: { headersTimeout: 40 } });
     const client = await dial(server);
+    await expect.poll(() => server.connections).toBe(1);
+    time.pass(41);
     expect(await client.closed()).toBe("");
   });
 
-  test("a connection that rests too long between requests is closed", async () => {
-    const server = await serveOver(() => bytesResponse(Buffer.from("done")), { limits: { idleTimeout: 60 } });
-    expect(await exchange(server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")).toMatch(/done$/);
+  test("a connection that rests too long between requests is closed, and not before", async () => {
+    const time = standing();
+    const server = await serveOver(() => bytesResponse(Buffer.from("done")), {
+      clock: time.clock,
+      limits: { idleTimeout: 40, headersTimeout: 1000 },
+    });
+    const client = await dial(server);
+    for (let turn = 1; turn <= 3; turn += 1) {
+      client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await client.until(new RegExp(`(?:done[\\s\\S]*){${turn}}$`));
+    }
+    const closed = client.closed();
+    await expect
+      .poll(() => {
+        time.pass(41);
+        return server.connections;
+      })
+      .toBe(0);
+    expect((await closed).match(/done/g)).toHaveLength(3);
   });
 
   test("an answer that takes long is not a connection that rests", async () => {
+    const time = standing();
+    const [asked, ask] = gate();
     const [released, release] = gate();
     const server = await serveOver(
       async () => {
+        ask();
         await released;
         return bytesResponse(Buffer.from("done"));
       },
-      { limits: { idleTimeout: 40, headersTimeout: 40 } },
+      { clock: time.clock, limits: { idleTimeout: 40, headersTimeout: 40 } },
     );
     const resting = await dial(server);
     const waiting = await dial(server);
     waiting.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked;
+    time.pass(1000);
     await resting.closed();
     release();
     expect(await waiting.until(/done$/)).toContain("200");
@@ -46,6 +84,7 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
 
   test("a client that does not read is cut off; its handler's stream is cancelled and was never far ahead", async () => {
     const [cancelled, cancel] = gate();
+    const time = standing();
     let made = 0;
     const server = await serveOver(
       () =>
@@ -58,11 +97,17 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
             cancel: () => cancel(),
           }),
         ),
-      { limits: { sendGrace: 80, minSendRate: 100_000_000 } },
+      { clock: time.clock, limits: { sendGrace: 80, minSendRate: 100_000_000 } },
     );
     const client = await dial(server);
     client.socket.pause();
     client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await expect
+      .poll(() => {
+        if (made > 0) time.pass(1000);
+        return server.connections;
+      })
+      .toBe(0);
     await cancelled;
     expect(made).toBeLessThan(32 * 1024 * 1024);
   });
@@ -169,15 +214,24 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
   });
 });
 
-test("thousands of half-open connections cost others nothing but their place", async () => {
+test("hundreds of half-open connections cost others nothing but their place", async () => {
+  const time = standing();
   await using server = await createServer({
     port: 0,
     host: "127.0.0.1",
     handler: () => new Response("served"),
+    clock: time.clock,
     limits: { headersTimeout: 200 },
   });
   const clients = await Promise.all(Array.from({ length: 500 }, () => connectRaw(server.port)));
   for (const client of clients) client.write("GET / HT");
   expect(await (await fetch(server.url)).text()).toBe("served");
-  await Promise.all(clients.map((client) => client.closed()));
+  const closed = Promise.all(clients.map((client) => client.closed()));
+  await expect
+    .poll(() => {
+      time.pass(201);
+      return server.connections;
+    })
+    .toBeLessThan(2);
+  await closed;
 });

@@ -144,7 +144,7 @@ export class FastHttp1Connection {
     const head = readHead(target, undefined, scheme, fields, limits);
     if ("status" in head) {
       this.#write(method, head);
-      this.#tracked.end(Date.now());
+      this.#tracked.end();
       return;
     }
     const request = new ServerRequest(method, head, null, this.#peer);
@@ -157,7 +157,7 @@ export class FastHttp1Connection {
       return;
     }
     this.#current = undefined;
-    this.#tracked.end(Date.now());
+    this.#tracked.end();
   }
 
   /** An answer that is not here yet, or whose body is not. */
@@ -171,7 +171,7 @@ export class FastHttp1Connection {
       this.#socket.destroy();
     }
     this.#current = undefined;
-    this.#tracked.end(Date.now());
+    this.#tracked.end();
     this.#proceed();
   }
 

@@ -50,3 +50,14 @@ export async function exchange(server: Server, request: string): Promise<string>
   client.write(request);
   return await client.closed();
 }
+
+/** A clock for `createServer` that stands until the test moves it, and limits on time so short that the server looks at it often. */
+export function standing(): { readonly clock: () => number; pass(milliseconds: number): void } {
+  let now = 0;
+  return {
+    clock: () => now,
+    pass(milliseconds) {
+      now += milliseconds;
+    },
+  };
+}

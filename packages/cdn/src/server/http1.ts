@@ -22,6 +22,8 @@ export interface AdapterOptions {
   readonly exchange: Exchange;
   readonly connections: Connections;
   readonly limits: ServerLimits;
+  /** Milliseconds, steady. */
+  readonly clock: () => number;
   readonly logger: Logger;
 }
 
@@ -82,7 +84,7 @@ export class Http1Adapter {
       limits,
     );
     if ("status" in head) {
-      response.on("close", () => connection.end(Date.now()));
+      response.on("close", () => connection.end());
       this.#write(message, response, head, connection);
       return;
     }
@@ -90,7 +92,7 @@ export class Http1Adapter {
     const coding = head.headers["transfer-encoding"];
     if (coding !== undefined && coding.toLowerCase() !== "chunked") {
       // RFC 9112 §6.1. node:http would only fail once the body is read.
-      response.on("close", () => connection.end(Date.now()));
+      response.on("close", () => connection.end());
       const refusal = errorResponse(501, "BAD_REQUEST", "the only transfer coding is chunked", ["connection", "close"]);
       this.#write(message, response, refusal, connection);
       return;
@@ -99,7 +101,7 @@ export class Http1Adapter {
     const request = new ServerRequest(method, head, hasBody ? readBody(message, limits, sendContinue) : null, peer);
     response.on("close", () => {
       if (!response.writableFinished) request.abort();
-      connection.end(Date.now());
+      connection.end();
     });
     if (Number(head.headers["content-length"] ?? 0) > limits.maxBodyBytes) {
       this.#write(message, response, exchange.failed(request, bodyTooLarge(limits)), connection);

@@ -63,7 +63,7 @@ export class Http2Adapter {
   }
 
   #onSession(session: ServerHttp2Session, connection: TrackedConnection): void {
-    const { limits } = this.#options;
+    const { limits, clock } = this.#options;
     const peer = connectionOf(connection.socket, "h2");
     const open = new Set<OpenStream>();
     const resets = new ResetBudget(limits.maxResetRate);
@@ -76,7 +76,7 @@ export class Http2Adapter {
       }
     };
     const onReset = (): void => {
-      if (!resets.spend(Date.now())) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (!resets.spend(clock())) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     };
     session.on("stream", (stream, headers, _flags, rawHeaders) => {
       if (stream.destroyed) {
@@ -89,7 +89,7 @@ export class Http2Adapter {
       stream.on("error", (error) => this.#options.logger.debug({ err: error }, "an HTTP/2 stream failed"));
       stream.on("close", () => {
         open.delete(entry);
-        connection.end(Date.now());
+        connection.end();
         if (stream.aborted) onReset();
       });
       this.#answer(entry, headers, rawHeaders, peer);

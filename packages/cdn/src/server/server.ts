@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly backlog?: number;
   /** Several processes share the port, where the system can (Linux, BSD). Default false. */
   readonly reusePort?: boolean;
+  /** Milliseconds of a steady clock, which limits on time are measured by. Default `performance.now`: the system's time may jump. */
+  readonly clock?: () => number;
   /** Default: silent. */
   readonly logger?: Logger;
 }
@@ -67,8 +69,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const logger = options.logger ?? silentLogger;
   const port = options.port ?? (tls === undefined ? 8080 : 8443);
   const limits = resolveLimits(options.limits);
-  const connections = new Connections(limits);
-  const adapter: AdapterOptions = { exchange: new Exchange(handler, logger), connections, limits, logger };
+  const clock = options.clock ?? (() => performance.now());
+  const connections = new Connections(limits, clock);
+  const adapter: AdapterOptions = { exchange: new Exchange(handler, logger), connections, limits, clock, logger };
   const http1 = new Http1Adapter(adapter);
   const h2 = http2 ? new Http2Adapter(adapter) : undefined;
 
@@ -104,7 +107,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         });
   listener.on("tlsClientError", (error) => logger.debug({ err: error }, "a TLS handshake failed"));
 
-  await listen(listener, { port, host, backlog, reusePort });
+  try {
+    await listen(listener, { port, host, backlog, reusePort });
+  } catch (error) {
+    await connections.drain(0);
+    throw error;
+  }
   listener.on("error", (error) => logger.error({ err: error }, "the listener failed"));
   const address = listener.address() as AddressInfo;
 
