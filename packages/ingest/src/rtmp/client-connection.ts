@@ -88,11 +88,6 @@ export class ClientConnection {
     return connection;
   }
 
-  /** Bytes that wait for the server. */
-  get pendingBytes(): number {
-    return this.#socket.writableLength;
-  }
-
   /** Sends a message of the stream and waits while the server is slow. Does nothing once the connection is over. */
   async send(typeId: number, timestamp: number, payload: Uint8Array): Promise<void> {
     if (this.lost.aborted) return;

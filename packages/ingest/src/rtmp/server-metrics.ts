@@ -2,11 +2,9 @@
 
 import { type Attributes, metrics } from "@opentelemetry/api";
 import type { LivePublication, PublicationStats } from "../publication/publication.ts";
-import { repairKinds } from "../publication/repairs.ts";
+import { noRepairs, repairKinds } from "../publication/repairs.ts";
 
-interface Seen {
-  readonly stats: PublicationStats;
-}
+type Counted = Pick<PublicationStats, "bytesReceived" | "packets" | "drops" | "repairs">;
 
 /** Adds up what publications count, by difference: once per check, not once per packet. */
 export class ServerMetrics {
@@ -21,17 +19,17 @@ export class ServerMetrics {
   readonly #packets = this.#meter.createCounter("ami.ingest.packets", { description: "Packets given to readers" });
   readonly #repairs = this.#meter.createCounter("ami.ingest.repairs", { description: "Media put right, by kind" });
   readonly #drops = this.#meter.createCounter("ami.ingest.drops", { description: "Readers dropped to a keyframe" });
-  readonly #seen = new Map<LivePublication, Seen>();
+  readonly #seen = new Map<LivePublication, Counted>();
 
   /** A publication's first packets were given out. */
   started(publication: LivePublication): void {
     this.#live.add(1, attributesOf(publication));
-    this.#seen.set(publication, { stats: publication.stats });
+    this.#seen.set(publication, { bytesReceived: 0, packets: 0, drops: 0, repairs: noRepairs() });
   }
 
   /** Adds what has happened since the last time. */
   observe(publication: LivePublication): void {
-    const before = this.#seen.get(publication)?.stats;
+    const before = this.#seen.get(publication);
     if (before === undefined) return;
     const stats = publication.stats;
     const attributes = attributesOf(publication);
@@ -42,7 +40,7 @@ export class ServerMetrics {
       const count = stats.repairs[kind] - before.repairs[kind];
       if (count > 0) this.#repairs.add(count, { ...attributes, kind });
     }
-    this.#seen.set(publication, { stats });
+    this.#seen.set(publication, stats);
   }
 
   /** A publication has ended. */

@@ -66,11 +66,6 @@ export class ChunkReader {
     return this.#partialBytes;
   }
 
-  /** What the peer sends at most in one chunk, bytes. */
-  get chunkSize(): number {
-    return this.#chunkSize;
-  }
-
   /** Changes the bound from the next message on: small until a peer is authorised. */
   set maxMessageSize(bytes: number) {
     this.#maxMessageSize = bytes;

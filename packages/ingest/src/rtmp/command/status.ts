@@ -7,8 +7,6 @@ import { writeCommand } from "./command.ts";
 /** Status codes that this package sends or understands. */
 export type StatusCode =
   | "NetConnection.Connect.Success"
-  | "NetConnection.Connect.Rejected"
-  | "NetConnection.Connect.InvalidApp"
   | "NetConnection.Call.Failed"
   | "NetStream.Publish.Start"
   | "NetStream.Publish.BadName"

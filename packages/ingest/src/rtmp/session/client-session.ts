@@ -77,11 +77,6 @@ export class ClientSession {
     return this.#state === "started";
   }
 
-  /** Bytes received since the connection began. */
-  get bytesReceived(): number {
-    return this.#wire.bytesReceived;
-  }
-
   /** What is to be sent now, in order. */
   takeOutput(): Uint8Array[] {
     return this.#wire.takeOutput();

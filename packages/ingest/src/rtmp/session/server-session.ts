@@ -69,16 +69,6 @@ export class ServerSession {
     });
   }
 
-  /** The peer is no longer half-open: its `connect` was answered. */
-  get connected(): boolean {
-    return this.#app !== null;
-  }
-
-  /** Bytes received since the connection began. */
-  get bytesReceived(): number {
-    return this.#wire.bytesReceived;
-  }
-
   /**
    * Takes what the socket gave and returns what it means.
    *

@@ -48,11 +48,6 @@ export class Wire {
     return this.#received;
   }
 
-  /** Bytes of unfinished messages held now. */
-  get partialBytes(): number {
-    return this.#reader.partialBytes;
-  }
-
   /** Bound of the messages that follow, bytes. */
   set maxMessageSize(bytes: number) {
     this.#reader.maxMessageSize = bytes;
