@@ -1,8 +1,9 @@
-import type { Packet, Track, VideoTrack } from "@ami-streams/media";
+import { type Packet, parseOpusConfig, type Track, type VideoTrack } from "@ami-streams/media";
 import { footage, peer } from "@ami-streams/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createLadder } from "../ladder/ladder.ts";
 import type { Rung } from "../ladder/rung.ts";
+import { encodeClip } from "../packager/testing/encoded-packets.ts";
 import { createEncoder } from "./create-encoder.ts";
 import type { EncoderBackend, EncoderOptions, Encoding, Rendition } from "./encoding.ts";
 import { judge } from "./testing/judge.ts";
@@ -220,6 +221,56 @@ describe.each(backends)("encoder contract: $backend", ({ backend, missing }) => 
         expect(presentation(packets)).toEqual(presentation(video.packets));
         expect(keyframes(packets)).toEqual(keyframes(video.packets));
       }
+    });
+
+    test.skipIf(peer("ffmpeg") === null)("AV1 and Opus are decoded, and become H.264 and AAC", async () => {
+      // Not by SVT-AV1 in this process: as root it gives its threads, and what they start, real-time priority.
+      const { tracks, packets } = await encodeClip([
+        ...["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1.6"],
+        ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=1.6"],
+        ...["-c:v", "libaom-av1", "-cpu-used", "8", "-usage", "realtime", "-g", "20", "-b:v", "300k"],
+        ...["-c:a", "libopus", "-ac", "2"],
+      ]);
+      const [video, audio] = ["video", "audio"].map((kind) => packets.filter(({ track }) => track.kind === kind));
+      const encoding = await encode({ backend, source: sourceOf(tracks, packets), rungs: [small, sound] });
+      const [seen, heard] = await collectAll(encoding);
+      expect(encoding.renditions.map(({ tracks: [track] }) => track!.codec.slice(0, 5))).toEqual(["avc1.", "mp4a."]);
+      expect(presentation(seen!)).toEqual(presentation(video!));
+      expect(keyframes(seen!)).toEqual(keyframes(video!));
+      expectSound(heard!, encoding.renditions[1]!.tracks);
+      // What an Opus stream begins with is its encoder's priming, which decoders leave out (RFC 7845 §4.2).
+      expect(heard![0]!.pts).toBe(audio![0]!.pts + parseOpusConfig(audio![0]!.track.config).preSkip);
+      expect(heard!.at(-1)!.pts).toBeGreaterThan(audio!.at(-1)!.pts - 2 * 1024);
+      expect(encoding.stats).toMatchObject({ decodeErrors: 0, restarts: 0 });
+    });
+
+    test("MP3, which players do not take in MP4, becomes AAC", async () => {
+      const audio = synthesizeAudio({ codec: "mp3", sampleRate: 44_100, seconds: 1.5 });
+      const rungs = createLadder([audio.track]);
+      const encoding = await encode({ backend, source: sourceOf([audio.track], audio.packets), rungs });
+      const [heard] = await collectAll(encoding);
+      const [track] = encoding.renditions[0]!.tracks;
+      expect(track).toMatchObject({ codec: "mp4a.40.2", sampleRate: 44_100, timescale: 44_100 });
+      expectSound(heard!, [track!]);
+      expect((await judge(track!, heard!)).errors).toEqual([]);
+      expect(heard![0]!.pts).toBe(audio.packets[0]!.pts);
+      expect(heard!.at(-1)!.pts).toBeGreaterThan(audio.packets.at(-1)!.pts - 2 * 1152);
+    });
+
+    test("another codec, mid-stream, is a new track at its keyframe", async () => {
+      const before = synthesizeVideo({ frames: 25, keyframes: [0] });
+      const after = synthesizeVideo({ codec: "hevc", frames: 25, keyframes: [0], from: 25 });
+      const source = sourceOf([before.track], [...before.packets, ...after.packets]);
+      const encoding = await encode({ backend, source, rungs: [small] });
+      const [packets] = await collectAll(encoding);
+      expect(presentation(packets!)).toEqual(presentation([...before.packets, ...after.packets]));
+      const tracks = [...new Set(packets!.map(({ track }) => track))];
+      expect(tracks.map(({ codec }) => codec.slice(0, 5))).toEqual(["avc1.", "avc1."]);
+      expect(packets!.find(({ track }) => track === tracks[1])).toMatchObject({
+        keyframe: true,
+        pts: after.packets[0]!.pts,
+      });
+      expect(encoding.stats).toMatchObject({ reconfigurations: 1, restarts: 0 });
     });
 
     test("sound alone", async () => {

@@ -38,6 +38,8 @@ export interface VideoRecipe {
   readonly filters?: string;
 }
 
+const videoEncoders = { h264: "libx264", hevc: "libx265" };
+
 /** Makes a track and its packets, in decoding order. */
 export function synthesizeVideo(recipe: VideoRecipe = {}): { track: Track; packets: Packet[] } {
   const {
@@ -57,25 +59,17 @@ export function synthesizeVideo(recipe: VideoRecipe = {}): { track: Track; packe
     `testsrc2=size=${width}x${height}:rate=${rate[0]}/${rate[1]},${filters}format=yuv420p`,
     "buffersink",
   );
-  const encoder = openEncoder(codec === "h264" ? "libx264" : "libx265", (context) => {
+  const bitrate = String(Math.max(400_000, width * height * 4));
+  const encoder = openEncoder(videoEncoders[codec], (context) => {
     context.width = width;
     context.height = height;
     context.pixelFormat = 0 as CodecContext["pixelFormat"];
     context.timeBase = new Rational(1, timescale);
     context.framerate = new Rational(rate[0], rate[1]);
-    const own: Record<string, string> =
-      codec === "h264"
-        ? { sc_threshold: "0" }
-        : { "x265-params": "log-level=error:scenecut=0:pools=1:bframes=" + bFrames };
-    return {
-      preset: "ultrafast",
-      b: String(Math.max(400_000, width * height * 4)),
-      g: "1000",
-      bf: String(bFrames),
-      "forced-idr": "1",
-      threads: "1",
-      ...own,
-    };
+    const common = { preset: "ultrafast", b: bitrate, g: "1000", bf: String(bFrames), "forced-idr": "1", threads: "1" };
+    return codec === "h264"
+      ? { ...common, sc_threshold: "0" }
+      : { ...common, "x265-params": `log-level=error:scenecut=0:pools=1:bframes=${bFrames}` };
   });
   const packets: { pts: number; dts: number; keyframe: boolean; data: Uint8Array }[] = [];
   for (let number = 0; number < frames; number += 1) {
@@ -103,20 +97,32 @@ export function synthesizeVideo(recipe: VideoRecipe = {}): { track: Track; packe
   };
 }
 
-/** A tone source: AAC. */
-export function synthesizeAudio({ sampleRate = 48_000, seconds = 2.4, id = 2 } = {}): {
-  track: Track;
-  packets: Packet[];
-} {
+/** A tone source. */
+export interface AudioRecipe {
+  readonly codec?: "aac" | "mp3";
+  readonly sampleRate?: number;
+  readonly seconds?: number;
+  readonly id?: number;
+}
+
+const audioEncoders = {
+  aac: { name: "aac", samples: 1024 },
+  mp3: { name: "libmp3lame", samples: 1152 },
+};
+
+/** Makes a track and its packets. */
+export function synthesizeAudio(recipe: AudioRecipe = {}): { track: Track; packets: Packet[] } {
+  const { codec = "aac", sampleRate = 48_000, seconds = 2.4, id = 2 } = recipe;
+  const { name, samples } = audioEncoders[codec];
   const source = graphOf(
-    `sine=frequency=440:sample_rate=${sampleRate},aformat=sample_fmts=fltp:channel_layouts=stereo,asetnsamples=n=1024:p=0`,
+    `sine=frequency=440:sample_rate=${sampleRate},aformat=sample_fmts=fltp:channel_layouts=stereo,asetnsamples=n=${samples}:p=0`,
     "abuffersink",
   );
   let encoder: CodecContext | undefined;
   const packets: { pts: number; data: Uint8Array }[] = [];
-  for (let sample = 0; sample < seconds * sampleRate; sample += 1024) {
+  for (let sample = 0; sample < seconds * sampleRate; sample += samples) {
     const frame = source();
-    encoder ??= openEncoder("aac", (context) => {
+    encoder ??= openEncoder(name, (context) => {
       context.sampleRate = sampleRate;
       context.sampleFormat = frame.format as CodecContext["sampleFormat"];
       context.channelLayout = frame.channelLayout;
@@ -127,7 +133,11 @@ export function synthesizeAudio({ sampleRate = 48_000, seconds = 2.4, id = 2 } =
     packets.push(...encode(encoder, frame));
     frame.free();
   }
-  const track = audioTrackFromConfig({ codec: "aac", id, config: new Uint8Array(encoder!.extraData ?? []) });
+  const header = new Uint8Array(encoder!.extraData ?? []);
+  const track =
+    codec === "mp3"
+      ? audioTrackFromConfig({ codec, id, frame: packets[0]!.data })
+      : audioTrackFromConfig({ codec, id, config: header });
   return {
     track,
     packets: packets
@@ -135,7 +145,7 @@ export function synthesizeAudio({ sampleRate = 48_000, seconds = 2.4, id = 2 } =
       .map(({ pts, data }) => {
         const time = pts + start * sampleRate;
         const receivedAt = receivedAtOrigin + Math.round((pts * 1000) / sampleRate);
-        return { track, pts: time, dts: time, duration: 1024, keyframe: true, data, receivedAt };
+        return { track, pts: time, dts: time, duration: samples, keyframe: true, data, receivedAt };
       }),
   };
 }
