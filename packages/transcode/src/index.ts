@@ -25,6 +25,7 @@ export { DEFAULT_RESTART_POLICY, type RestartPolicy } from "./encoder/restart-po
 export { TranscodeError, type TranscodeErrorCode } from "./errors.ts";
 // Ladder: which renditions a source gets.
 export { checkLadder, createLadder, type LadderOptions } from "./ladder/ladder.ts";
+export { MEASURED_SECONDS, measureTracks } from "./ladder/measure.ts";
 export type { AudioCodec, AudioSettings, Rung, VideoCodec, VideoSettings } from "./ladder/rung.ts";
 // Live stream: ladder, encoder and packager together.
 export { createLiveStream, type LiveStream, type LiveStreamOptions, type LiveStreamStats } from "./live-stream.ts";

@@ -31,33 +31,36 @@ function liveSource(packets: readonly Packet[], tracks: PacketSource["tracks"]):
 }
 
 describe.skipIf(peer("ffmpeg") === null)("a live stream with an encoder", () => {
-  test("has the same segments in copied and encoded renditions, over a publisher's reconnect", async () => {
-    const clip = await encodeClip([
-      ...["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=7"],
-      ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=7"],
-      ...["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"],
-    ]);
-    // A busy machine may make the encoder late here, but not drop anything.
-    await using stream = createLiveStream({
-      encoder: { backend: "libav", hardware: "off", preset: "ultrafast", whenSlow: "wait" },
-      ladder: { rungs },
-      packager: { maxLag: 60, drainTimeout: 60 },
-    });
-    for (let session = 0; session < 2; session++) await stream.publish(liveSource(clip.packets, clip.tracks));
-    const judge = new PlaylistJudge();
-    const fetch = (path: string) => stream.handle(new Request(`http://stream${path}`));
-    await judge.seeAll(fetch, "index.m3u8");
-    await judge.seeAll(fetch, "hls.m3u8");
-    judge.see("/index.mpd", await (await fetch("/index.mpd")).text());
-    judge.verdict();
-    expect(stream.stats).toMatchObject({ missedSegments: 0, unalignedKeyframes: 0, splitGroups: 0, movedCuts: 0 });
-    const numbers = stream.stats.renditions.map(({ mediaSequence }) => mediaSequence);
-    expect(new Set(numbers).size).toBe(1);
-    await stream.close();
-    await using server = await serve(stream.handle);
-    const counts = await Promise.all(["360p", "180p"].map((id) => probe(`${server.url}/${id}/hls.m3u8`)));
-    expect(counts.map(([video]) => video!.packets)).toEqual([counts[0]![0]!.packets, counts[0]![0]!.packets]);
-  });
+  test.each(["libav", "ffmpeg"] as const)(
+    "of %s has the same segments in copied and encoded renditions, over a publisher's reconnect",
+    async (backend) => {
+      const clip = await encodeClip([
+        ...["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=7"],
+        ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=7"],
+        ...["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"],
+      ]);
+      // A busy machine may make the encoder late here, but not drop anything.
+      await using stream = createLiveStream({
+        encoder: { backend, hardware: "off", preset: "ultrafast", whenSlow: "wait" },
+        ladder: { rungs },
+        packager: { maxLag: 60, drainTimeout: 60 },
+      });
+      for (let session = 0; session < 2; session++) await stream.publish(liveSource(clip.packets, clip.tracks));
+      const judge = new PlaylistJudge();
+      const fetch = (path: string) => stream.handle(new Request(`http://stream${path}`));
+      await judge.seeAll(fetch, "index.m3u8");
+      await judge.seeAll(fetch, "hls.m3u8");
+      judge.see("/index.mpd", await (await fetch("/index.mpd")).text());
+      judge.verdict();
+      expect(stream.stats).toMatchObject({ missedSegments: 0, unalignedKeyframes: 0, splitGroups: 0, movedCuts: 0 });
+      const numbers = stream.stats.renditions.map(({ mediaSequence }) => mediaSequence);
+      expect(new Set(numbers).size).toBe(1);
+      await stream.close();
+      await using server = await serve(stream.handle);
+      const counts = await Promise.all(["360p", "180p"].map((id) => probe(`${server.url}/${id}/hls.m3u8`)));
+      expect(counts.map(([video]) => video!.packets)).toEqual([counts[0]![0]!.packets, counts[0]![0]!.packets]);
+    },
+  );
 
   test("goes on when its encoder dies: the copy at once, the encoded rendition at the next discontinuity of all", async () => {
     const clip = await encodeClip([
@@ -65,7 +68,12 @@ describe.skipIf(peer("ffmpeg") === null)("a live stream with an encoder", () => 
       ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=16"],
       ...["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"],
     ]);
-    await using stream = createLiveStream({ encoder: { backend: "libav", hardware: "off" }, ladder: { rungs } });
+    // A busy machine is late, which is no clock that runs away.
+    await using stream = createLiveStream({
+      encoder: { backend: "libav", hardware: "off" },
+      ladder: { rungs },
+      packager: { maxDrift: 60 },
+    });
     const source = liveSource(clip.packets, clip.tracks);
     let killed = false;
     const deadly: PacketSource = {

@@ -5,6 +5,7 @@ import { createEncoder } from "./encoder/create-encoder.ts";
 import type { EncoderOptions, Encoding, EncodingStats, Logger } from "./encoder/encoding.ts";
 import { TranscodeError } from "./errors.ts";
 import { createLadder, type LadderOptions } from "./ladder/ladder.ts";
+import { measureTracks } from "./ladder/measure.ts";
 import {
   createPackager,
   type Packager,
@@ -17,7 +18,7 @@ import {
 export interface LiveStreamOptions {
   /** How to encode, or null to pass everything through as it comes. Default null: no peer dependency is needed. */
   readonly encoder?: Omit<EncoderOptions, "source" | "rungs" | "signal"> | null;
-  /** Which renditions, where there is an encoder. */
+  /** Which renditions, where there is an encoder. Unless they are listed, a source that does not say its bitrate is measured for a second first. */
   readonly ladder?: LadderOptions;
   readonly packager?: PackagerOptions;
   /** For encoder and packager, unless their own options name another. */
@@ -108,7 +109,8 @@ class EncodedStream implements LiveStream {
       return;
     }
     const logger = encoder.logger ?? this.#options.logger;
-    const rungs = createLadder(source.tracks, ladder);
+    const tracks = typeof ladder?.rungs === "object" ? source.tracks : await measureTracks(source, { signal });
+    const rungs = createLadder(tracks, ladder);
     const encoding = await createEncoder({
       ...encoder,
       ...(logger === undefined ? {} : { logger }),
