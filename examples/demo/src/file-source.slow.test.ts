@@ -34,12 +34,13 @@ const seconds = ({ dts, track }: Packet) => dts / track.timescale;
 
 describe("a file source", () => {
   test("gives the file's own packets, in real time, and ends", async () => {
-    await using source = await createFileSource(path);
-    expect(source.tracks).toMatchObject(tracks.map(({ kind, codec, config }) => ({ kind, codec, config })));
     const start = performance.now();
+    await using source = await createFileSource(path);
+    const said = ({ kind, codec, config }: Track) => ({ kind, codec, config: new Uint8Array(config) });
+    expect(source.tracks.map(said)).toEqual(tracks.map(said));
     const played: Packet[] = [];
     for await (const packet of source.packets()) {
-      expect(performance.now() - start).toBeGreaterThan(seconds(packet) * 1000 - 100);
+      expect(performance.now() - start).toBeGreaterThan(seconds(packet) * 1000 - 50);
       played.push(packet);
     }
     for (const track of tracks) {
@@ -59,7 +60,7 @@ describe("a file source", () => {
     for (const track of source.tracks) {
       const own = of(track, played);
       const round = of(track, recorded).length;
-      expect(own.length).toBeGreaterThan(2 * round);
+      expect(own.length).toBeGreaterThanOrEqual(2 * round);
       expect(own.slice(round, 2 * round).map(({ data }) => data)).toEqual(own.slice(0, round).map(({ data }) => data));
       for (const [index, { dts }] of own.slice(1).entries()) expect(dts).toBeGreaterThan(own[index]!.dts);
       expect(new Set(own.map(({ track: played }) => played))).toEqual(new Set([track]));

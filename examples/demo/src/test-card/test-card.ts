@@ -97,12 +97,14 @@ class RunningTestCard implements TestCard {
 
   constructor(settings: CardProcessOptions) {
     this.#settings = settings;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.started = promise;
-    this.#ended = this.#keepRunning(resolve).catch((error: unknown) => {
-      reject(error);
-      this.#broadcast.fail(error);
+    let running: Promise<void> = Promise.resolve();
+    this.started = new Promise((resolve, reject) => {
+      running = this.#keepRunning(resolve).catch((error: unknown) => {
+        reject(error);
+        this.#broadcast.fail(error);
+      });
     });
+    this.#ended = running;
   }
 
   get pid(): number {
