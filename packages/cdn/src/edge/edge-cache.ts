@@ -114,10 +114,12 @@ export class EdgeCache {
     const cacheStatus = status ?? { hit: true, ttl: stored.freshness.lifetime - age };
     if (!isPlain(request)) return this.#partOf(request, stored, age, cacheStatus);
     if (request.method === "GET") this.#counters.bytesToClients += stored.body.byteLength;
+    const release = stored.use();
     const make = (): RawResponse => ({
       status: stored.status,
       headers: this.#headers(stored.headers, stored.cacheStatus, cacheStatus, age),
       body: stored.body,
+      ...(release !== undefined && { release }),
     });
     return status === undefined ? stored.answerAt(age, make) : make();
   }
@@ -132,7 +134,9 @@ export class EdgeCache {
     const isPart = selection.kind === "part";
     const bytes = isPart ? body.subarray(selection.start, selection.end) : body;
     if (request.method === "GET") this.#counters.bytesToClients += bytes.byteLength;
+    const release = stored.use();
     return {
+      ...(release !== undefined && { release }),
       status: isPart ? 206 : stored.status,
       headers: this.#headers(selection.headers, cacheStatus, status, age),
       body: bytes,

@@ -138,6 +138,38 @@ test("a client that never reads holds up neither the fill nor the others, and co
   expect(edge.stats.upstreamRequests).toBe(1);
 });
 
+test.each(["a hit", "a fill"])(
+  "what a client that never reads keeps in memory (%s) counts against the cache's bytes until it leaves",
+  async (how) => {
+    const size = 24 * 1024 * 1024;
+    const origin = await upstream((_request, response) => {
+      response.setHeader("cache-control", "max-age=60");
+      response.end(Buffer.alloc(size));
+    });
+    const { url, port, edge } = await serveEdge({ upstreams: [origin], cache: { maxBytes: 32 * 1024 * 1024 } });
+    const read = async (path: string): Promise<string | null> => {
+      const response = await fetch(url + path);
+      expect((await response.bytes()).byteLength).toBe(size);
+      return response.headers.get("cache-status");
+    };
+    if (how === "a hit") await read("/a");
+    const stuck = await connectRaw(port);
+    onTestFinished(() => stuck[Symbol.dispose]());
+    stuck.socket.once("data", () => stuck.socket.pause());
+    stuck.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    await expect.poll(() => edge.stats.bytesToClients).toBeGreaterThan(how === "a hit" ? size : 0);
+    await expect.poll(() => edge.stats).toMatchObject({ fills: 0, entries: 1 });
+    await read("/b");
+    expect(await read("/b")).not.toContain("hit");
+    expect(edge.stats).toMatchObject({ entries: 0 });
+    expect(edge.stats.bytes).toBeGreaterThanOrEqual(size);
+    stuck.socket.destroy();
+    await expect.poll(() => edge.stats.bytes).toBe(0);
+    await read("/b");
+    expect(await read("/b")).toContain("hit");
+  },
+);
+
 test("a fill that everybody has left is cancelled, unless it is nearly done", async () => {
   const [asked, ask] = gate<ServerResponse>();
   const origin = await upstream((_request, response) => {

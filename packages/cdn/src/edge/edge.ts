@@ -43,8 +43,12 @@ export function createEdge(options: EdgeOptions): Edge {
   const cache = new EdgeCache({ upstream, name, clock, logger, timeouts, cache: options.cache ?? {} });
   const stopObserving = observeStats(name, cache.stats);
 
-  const fetch: FetchHandler = async (request, connection) =>
-    toResponse(await cache.answer(fromRequest(request, connection)), request.method);
+  const fetch: FetchHandler = async (request, connection) => {
+    const answer = await cache.answer(fromRequest(request, connection));
+    // Nobody can say when a `Response` has been read: what such a reader keeps alive is not counted.
+    answer.release?.();
+    return toResponse(answer, request.method);
+  };
   const handle = Object.assign(fetch, { [rawHandler]: cache.answer.bind(cache) });
 
   let closing: Promise<void> | undefined;

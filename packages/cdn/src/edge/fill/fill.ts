@@ -227,18 +227,23 @@ export class Fill {
 
   #finish(head: FillHead): void {
     const { tier, onEnd, key } = this.#options;
-    tier.release(this.#reserved);
-    this.#reserved = 0;
+    const reserved = this.#reserved;
     if (!this.body.ended || !this.#stored || !head.decision.store) {
+      // What its readers have yet to read is there for as long as they are.
+      this.body.whenUnread(() => tier.release(reserved));
       onEnd(undefined);
       return;
     }
+    tier.release(reserved);
     const headers = [...head.headers];
     if (head.length === undefined) headers.push("content-length", String(this.body.received));
     const { status, cacheStatus } = head;
     const { freshness, vary } = head.decision;
-    const body = this.body.toBytes();
-    onEnd(new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length));
+    const body = this.body.settle();
+    const entry = new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length);
+    const release = entry.use();
+    if (release !== undefined) this.body.whenUnread(release);
+    onEnd(entry);
   }
 
   #isWorthFinishing(): boolean {

@@ -40,7 +40,7 @@ test("every reader gets every byte in order, whenever it comes and however it pa
         for (const reader of readers) expect(await reader).toEqual(whole);
         for (const part of parts) expect(await part).toEqual(whole.slice(start, start + length));
         expect(body.readers).toBe(0);
-        expect([...body.toBytes()]).toEqual(whole);
+        expect([...body.settle()]).toEqual(whole);
       },
     ),
   );
@@ -57,6 +57,37 @@ test("a chunk reaches those who wait before the next one is made", async () => {
       { done: false, value: bytes(value) },
     ]);
   }
+});
+
+test("readers go on where they were when the body is put in one piece, and it is told when the last has left", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 10 }),
+      fc.nat(10),
+      fc.nat(20),
+      fc.nat(20),
+      async (chunks, before, start, length) => {
+        const body = new GrowingBody(1000);
+        for (const chunk of chunks) await body.append(chunk);
+        body.end();
+        const [reader, part, left] = [body.read(), body.read({ start, end: start + length }), body.read()];
+        const got: number[] = [];
+        for (let turn = 0; turn < Math.min(before, chunks.length); turn += 1) got.push(...(await reader.next()).value!);
+        const first = await part.next();
+        const whole = chunks.flatMap((chunk) => [...chunk]);
+        expect([...body.settle()]).toEqual(whole);
+        let unread = 0;
+        body.whenUnread(() => {
+          unread += 1;
+        });
+        expect([...got, ...(await collect(reader))]).toEqual(whole);
+        expect([...(first.value ?? []), ...(await collect(part))]).toEqual(whole.slice(start, start + length));
+        expect(unread).toBe(0);
+        await left.return?.();
+        expect(unread).toBe(1);
+      },
+    ),
+  );
 });
 
 test("leaving settles a read that waits, and is told once", async () => {

@@ -4,6 +4,9 @@ import { CdnError } from "../../errors.ts";
 
 type Result = IteratorResult<Uint8Array, undefined>;
 
+/** A reader of an object that is all there gets it in pieces of this size, so that a slow client's progress can be seen. */
+const SETTLED_READ_BYTES = 1024 * 1024;
+
 /** What a reader wants: bytes from `start` up to `end` (exclusive). Default: all. */
 export interface ReadOptions {
   readonly start?: number;
@@ -31,6 +34,9 @@ export class GrowingBody {
   #state: "open" | "ended" | "failed" = "open";
   #error: unknown;
   #onPace: (() => void) | undefined;
+  /** All bytes in one piece, instead of the chunks. */
+  #settled: Uint8Array | undefined;
+  #onUnread: (() => void) | undefined;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -89,8 +95,29 @@ export class GrowingBody {
     this.#pace();
   }
 
-  /** All bytes in one piece. Only when it has ended and is whole. */
-  toBytes(): Uint8Array {
+  /**
+   * All bytes in one piece, which the readers go on with, so that they keep nothing else alive. Only when it has ended and is whole.
+   */
+  settle(): Uint8Array {
+    this.#settled ??= this.#joined();
+    this.#chunks.length = 0;
+    return this.#settled;
+  }
+
+  /** Calls `then` once nobody reads: at once where nobody does. */
+  whenUnread(then: () => void): void {
+    this.#onUnread = then;
+    this.#noticeUnread();
+  }
+
+  #noticeUnread(): void {
+    if (this.#readers.size > 0) return;
+    const then = this.#onUnread;
+    this.#onUnread = undefined;
+    then?.();
+  }
+
+  #joined(): Uint8Array {
     const only = this.#chunks[0];
     // A chunk may be a view into a larger read buffer, which keeping it would keep too.
     if (this.#chunks.length === 1 && only !== undefined && only.byteLength === only.buffer.byteLength) return only;
@@ -112,6 +139,12 @@ export class GrowingBody {
 
     const take = (): Result | undefined => {
       if (reader.closed || position >= end) return { done: true, value: undefined };
+      if (this.#settled !== undefined) {
+        const from = Math.max(start, position);
+        position = Math.min(this.#settled.byteLength, end, from + SETTLED_READ_BYTES);
+        if (from >= position) return { done: true, value: undefined };
+        return { done: false, value: this.#settled.subarray(from, position) };
+      }
       while (reader.next - this.#dropped < this.#chunks.length) {
         if (reader.next < this.#dropped) {
           throw new CdnError("READER_FELL_BEHIND", `the reader is over ${this.#maxBytes} bytes behind the object`);
@@ -134,6 +167,7 @@ export class GrowingBody {
       reader.wake?.();
       this.#pace();
       onClose?.();
+      this.#noticeUnread();
     };
     return {
       [Symbol.asyncIterator]() {
@@ -180,6 +214,7 @@ export class GrowingBody {
       if (this.#state === "failed") throw this.#error;
     } finally {
       this.#readers.delete(reader);
+      this.#noticeUnread();
     }
   }
 

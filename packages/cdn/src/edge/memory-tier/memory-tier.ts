@@ -4,6 +4,11 @@
 export interface Sized {
   /** Bytes it costs to keep. */
   readonly size: number;
+  /**
+   * Calls `then` once nobody sends the entry to a client any more. False when nobody does now: `then` is not called. What left the tier
+   * counts until then, because its bytes are still there.
+   */
+  whenUnused?(then: () => void): boolean;
 }
 
 /** Entries by key, bounded in bytes. */
@@ -15,7 +20,7 @@ export interface MemoryTier<Entry extends Sized> {
   /** Keeps room for bytes that are still arriving, and evicts for them. False when there is none. */
   reserve(bytes: number): boolean;
   release(bytes: number): void;
-  /** Bytes of entries and of what is reserved. */
+  /** Bytes of entries, of what is reserved, and of what left while it was still being sent. */
   readonly bytes: number;
   readonly entries: number;
   clear(): void;

@@ -72,3 +72,17 @@ test("an object that can never fit is refused, and nothing is evicted for it", (
   expect(tier.reserve(101)).toBe(false);
   expect(tier.get("small")).toBeDefined();
 });
+
+test("an entry that left while it was being sent counts until it is sent, and nothing takes its room before", () => {
+  const tier = createS3FifoTier<{ size: number; whenUnused?: (then: () => void) => boolean }>(100);
+  const sent: (() => void)[] = [];
+  tier.set("sending", { size: 60, whenUnused: (then) => sent.push(then) > 0 });
+  expect(tier.set("large", { size: 90 })).toBe(false);
+  expect(tier.get("sending")).toBeUndefined();
+  expect(tier.bytes).toBe(60);
+  expect(tier.reserve(41)).toBe(false);
+  expect(tier.set("small", { size: 40 })).toBe(true);
+  for (const each of sent) each();
+  expect(tier.bytes).toBe(40);
+  expect(tier.reserve(60)).toBe(true);
+});

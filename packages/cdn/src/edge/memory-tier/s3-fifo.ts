@@ -25,6 +25,11 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
   let reserved = 0;
 
   const remove = (key: string, slot: Slot<Entry>): void => {
+    const { entry } = slot;
+    const inUse = entry.whenUnused?.(() => {
+      reserved -= entry.size;
+    });
+    if (inUse) reserved += entry.size;
     slots.delete(key);
     if (slot.inMain) {
       main.delete(key);
@@ -68,11 +73,13 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
       main.set(key, slot);
     }
   };
-  const makeRoom = (bytes: number): void => {
+  /** False when all there is to evict does not do: what is reserved, or still being sent, stays. */
+  const makeRoom = (bytes: number): boolean => {
     while (smallBytes + mainBytes + reserved + bytes > maxBytes && slots.size > 0) {
       if (small.size > 0 && (smallBytes > maxBytes * SMALL_SHARE || main.size === 0)) evictSmall();
       else evictMain();
     }
+    return smallBytes + mainBytes + reserved + bytes <= maxBytes;
   };
 
   return {
@@ -86,7 +93,7 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
       const before = slots.get(key);
       if (before !== undefined) remove(key, before);
       if (entry.size + reserved > maxBytes) return false;
-      makeRoom(entry.size);
+      if (!makeRoom(entry.size)) return false;
       const inMain = before?.inMain ?? ghosts.delete(key);
       const slot: Slot<Entry> = { entry, frequency: before?.frequency ?? 0, inMain };
       slots.set(key, slot);
@@ -107,7 +114,7 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
     },
     reserve(bytes) {
       if (reserved + bytes > maxBytes) return false;
-      makeRoom(bytes);
+      if (!makeRoom(bytes)) return false;
       reserved += bytes;
       return true;
     },
@@ -121,12 +128,8 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
       return slots.size;
     },
     clear() {
-      slots.clear();
-      small.clear();
-      main.clear();
+      for (const [key, slot] of slots) remove(key, slot);
       ghosts.clear();
-      smallBytes = 0;
-      mainBytes = 0;
     },
   };
 }

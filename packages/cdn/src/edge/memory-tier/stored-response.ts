@@ -11,6 +11,9 @@ const ENTRY_OVERHEAD = 1024;
 /** A server adapter may keep a small body a second time, joined to its head. */
 const JOINED_BYTES = 2048;
 
+/** Smaller bodies are not counted while they are sent: a connection may have as much in its buffers anyway. */
+const MIN_COUNTED_BYTES = 64 * 1024;
+
 /** Immutable but for its memory of the last answer. */
 export class StoredResponse implements Sized {
   readonly size: number;
@@ -25,6 +28,8 @@ export class StoredResponse implements Sized {
   readonly validators: Validators;
   #second = -1;
   #answer: RawResponse | undefined;
+  #uses = 0;
+  #onUnused: (() => void) | undefined;
 
   constructor(
     parts: Pick<StoredResponse, "status" | "headers" | "cacheStatus" | "body" | "freshness" | "vary">,
@@ -42,6 +47,28 @@ export class StoredResponse implements Sized {
     // Twice the text: the last answer's fields are kept, too.
     const joined = this.body.byteLength <= JOINED_BYTES ? this.body.byteLength : 0;
     this.size = this.body.byteLength + joined + 2 * text + ENTRY_OVERHEAD;
+  }
+
+  /** Gives back what one {@link use} took. */
+  readonly release = (): void => {
+    this.#uses -= 1;
+    if (this.#uses > 0) return;
+    const then = this.#onUnused;
+    this.#onUnused = undefined;
+    then?.();
+  };
+
+  /** Counts one more who sends its body. @returns how to count it off again, once; undefined where it is too small to count. */
+  use(): (() => void) | undefined {
+    if (this.body.byteLength < MIN_COUNTED_BYTES) return undefined;
+    this.#uses += 1;
+    return this.release;
+  }
+
+  whenUnused(then: () => void): boolean {
+    if (this.#uses === 0) return false;
+    this.#onUnused = then;
+    return true;
   }
 
   /** The plain answer of this second, made by `make` when it is a new one: `Age` and `ttl` have whole seconds. */
