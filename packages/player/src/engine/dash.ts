@@ -57,8 +57,13 @@ class DashEngine implements Engine {
     else this.#player.attachSource(url);
     if (start.at !== "behind-live") return;
     // dash.js knows how far it is from the edge once there is something to play; it starts at the edge.
-    const { signal } = this.#listening;
-    this.#video?.addEventListener("canplay", () => this.#lookBack(start.distance), { once: true, signal });
+    const done = new AbortController();
+    const { signal } = done;
+    this.#listening.signal.addEventListener("abort", () => done.abort(), { once: true, signal });
+    const lookBack = () => {
+      if (this.#lookBack(start.distance)) done.abort();
+    };
+    for (const type of ["canplay", "timeupdate"]) this.#video?.addEventListener(type, lookBack, { signal });
   }
 
   get levels(): readonly Level[] {
@@ -89,6 +94,13 @@ class DashEngine implements Engine {
     const { latency, targetLatency } = this.stats;
     if (latency === null || targetLatency === null || this.#video === null) return null;
     return this.#video.currentTime + latency - targetLatency;
+  }
+
+  /** Otherwise dash.js would jump back to the edge as soon as the viewer is further behind than its `maxDrift`. */
+  setFollowing(following: boolean): void {
+    if (!this.#options.lowLatency) return;
+    this.#player.updateSettings({ streaming: { liveCatchup: { enabled: following } } });
+    if (!following && this.#video !== null) this.#video.playbackRate = 1;
   }
 
   /** dash.js has no way to restart its media source but to attach the source again. */
@@ -145,9 +157,12 @@ class DashEngine implements Engine {
     if (next !== level) this.#player.setRepresentationForTypeByIndex("video", next);
   }
 
-  #lookBack(distance: number): void {
+  /** Whether it is known by now where that is. */
+  #lookBack(distance: number): boolean {
     const live = this.livePosition;
-    if (live !== null && this.#video !== null) this.#video.currentTime = Math.max(0, live - distance);
+    if (live === null || this.#video === null) return false;
+    this.#video.currentTime = Math.max(0, live - distance);
+    return true;
   }
 
   #listen(): void {

@@ -94,8 +94,10 @@ export interface Engine {
   readonly live: boolean;
   /** Media time of the target position of a live stream; null when there is none. */
   readonly livePosition: number | null;
-  /** Does the engine steer the playback rate of live streams by itself? */
+  /** Does the engine keep live streams near the edge by itself, by rate and jumps? */
   readonly steersRate: boolean;
+  /** Such an engine does so only while it may: not with a viewer who looks back. True at first. */
+  setFollowing(following: boolean): void;
   /** Restarts decoding. `swapCodec` also tries the other AAC flavour. */
   recoverMediaError(swapCodec: boolean): void;
   readonly stats: EngineStats;

@@ -75,6 +75,9 @@ class HlsEngine implements Engine {
     return this.#live ? this.#hls.liveSyncPosition : null;
   }
 
+  /** Nothing to do: with a highest rate of 1, hls.js does not steer. */
+  setFollowing(_following: boolean): void {}
+
   recoverMediaError(swapCodec: boolean): void {
     this.#failed = false;
     if (swapCodec) this.#hls.swapAudioCodec();
@@ -142,7 +145,7 @@ class HlsEngine implements Engine {
     const edge = this.#hls.liveSyncPosition;
     const start = this.#start;
     if (start.at !== "behind-live" || edge === null || this.#video === null) return;
-    this.#hls.startLoad(Math.max(0, edge - start.distance), true);
+    this.#hls.startLoad(Math.max(0, edge - start.distance));
     this.#start = { at: "default" };
   }
 

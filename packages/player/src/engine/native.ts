@@ -61,6 +61,9 @@ class NativeEngine implements Engine {
     return end === null ? null : Math.max(0, end - NATIVE_LIVE_OFFSET);
   }
 
+  /** The platform's own player leaves a viewer who looks back alone. */
+  setFollowing(_following: boolean): void {}
+
   recoverMediaError(): void {
     const video = this.#video;
     if (video === null) return;

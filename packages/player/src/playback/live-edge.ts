@@ -11,17 +11,36 @@ const SEEK_PAUSE = 3000;
 /** The live edge, as one video follows it. */
 export class LiveEdge {
   readonly #video: HTMLVideoElement;
+  readonly #onChange: (following: boolean) => void;
   #jumpedAt = Number.NEGATIVE_INFINITY;
-  /** Is the viewer at the edge, rather than looking back? */
-  following = true;
+  #following = true;
 
-  constructor(video: HTMLVideoElement) {
+  /** @param onChange - hears of {@link following}. */
+  constructor(video: HTMLVideoElement, onChange: (following: boolean) => void) {
     this.#video = video;
+    this.#onChange = onChange;
   }
 
-  /** The play position was moved, by whomever: is that still the edge? */
-  judge(position: number | null): void {
-    if (position !== null) this.following = position - this.#video.currentTime < LOOKING_BACK;
+  /** Is the viewer at the edge, rather than looking back? */
+  get following(): boolean {
+    return this.#following;
+  }
+
+  set following(following: boolean) {
+    if (following === this.#following) return;
+    this.#following = following;
+    this.#onChange(following);
+  }
+
+  /**
+   * The play position was moved from `from`, by whomever: is that still the edge? Engines jump forward, over holes, and that far
+   * from the edge as a stall has left them: only a move backward is a viewer who wants to look back.
+   */
+  judge(position: number | null, from: number): void {
+    if (position === null) return;
+    const { currentTime } = this.#video;
+    const near = position - currentTime < LOOKING_BACK;
+    this.following = near || (this.following && currentTime >= from);
   }
 
   /** Goes to the edge. */

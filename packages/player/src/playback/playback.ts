@@ -61,7 +61,7 @@ export class Playback {
     this.#video = options.video;
     this.#wantsPlay = options.autoplay;
     this.#watch = new Watch(options.video, this.#closing.signal);
-    this.#edge = new LiveEdge(options.video);
+    this.#edge = new LiveEdge(options.video, (following) => this.#engine?.setFollowing(following));
     this.#failover = createFailover({ sources: options.sources.length, now: () => performance.now() });
     this.#listen();
     this.#timer = setInterval(() => this.#tick(), TICK);
@@ -203,6 +203,7 @@ export class Playback {
       this.#engine = engine;
       this.#engineName = name;
       engine.attach(video);
+      engine.setFollowing(this.#edge.following);
       observeFirstFrame(video, signal, () => this.#onPicture());
       engine.load(source.url, start);
     } catch (error) {
@@ -338,7 +339,7 @@ export class Playback {
     });
     on("seeking", () => {
       this.#watch.forgive();
-      if (this.#live) this.#edge.judge(this.livePosition);
+      if (this.#live) this.#edge.judge(this.livePosition, this.#watch.lastTime);
     });
     on("ended", () => {
       if (!this.#live) return this.#update();

@@ -45,6 +45,11 @@ export class Watch {
     return this.#standstill.still;
   }
 
+  /** Media time, in seconds, when the video was looked at last. */
+  get lastTime(): number {
+    return this.#lastTime;
+  }
+
   /** Stalls so far. */
   get count(): number {
     return this.#watchdog.count;
