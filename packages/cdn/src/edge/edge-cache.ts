@@ -36,7 +36,10 @@ import type { Upstream, UpstreamTimeouts } from "./upstream/upstream.ts";
 export interface EdgeCacheParts {
   readonly upstream: Upstream;
   readonly name: string;
+  /** Milliseconds, steady. */
   readonly clock: () => number;
+  /** Milliseconds since 1970 by the system's clock, which may jump. */
+  readonly systemClock: () => number;
   readonly logger: Logger;
   readonly timeouts: UpstreamTimeouts;
   readonly cache: EdgeCacheOptions;
@@ -57,7 +60,7 @@ export class EdgeCache {
 
   constructor(parts: EdgeCacheParts) {
     this.#parts = parts;
-    const { name, cache, clock, upstream, timeouts } = parts;
+    const { name, cache, clock, systemClock, upstream, timeouts } = parts;
     this.#keys = createCacheKeys(cache);
     this.#tier = createS3FifoTier(cache.maxBytes ?? DEFAULT_CACHE_BYTES);
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
@@ -66,6 +69,7 @@ export class EdgeCache {
       upstream,
       timeouts,
       clock,
+      systemClock,
       cache,
       tier: this.#tier,
       forwarder: this.#forwarder,

@@ -304,8 +304,8 @@ test("an edge that is its own upstream says so instead of asking itself for ever
 });
 
 test("an edge behind an edge: both say what they did", async () => {
-  const { edge, ask } = cached({ "cache-control": "max-age=60" });
-  await using outer = createEdge({ upstreams: [edge.handle], name: "outer" });
+  const { edge, ask, state } = cached({ "cache-control": "max-age=60" });
+  await using outer = createEdge({ upstreams: [edge.handle], name: "outer", clock: () => state.now });
   await ask("/a");
   const response = await outer.handle(new Request("http://edge/a"));
   expect(response.headers.get("cache-status")).toBe("ami-edge; hit; ttl=60, outer; fwd=uri-miss; stored; ttl=60");

@@ -32,7 +32,9 @@ export interface Edge extends AsyncDisposable {
  */
 export function createEdge(options: EdgeOptions): Edge {
   checkEdgeOptions(options);
-  const { clock = Date.now, logger = silentLogger, name = "ami-edge" } = options;
+  const { logger = silentLogger, name = "ami-edge" } = options;
+  const clock = options.clock ?? (() => Math.floor(performance.now()));
+  const systemClock = options.clock ?? (() => Date.now());
   const timeouts = { ...DEFAULT_UPSTREAM_TIMEOUTS, ...options.timeouts };
   const upstreams = options.upstreams.map((upstream, index) =>
     typeof upstream === "string"
@@ -40,7 +42,7 @@ export function createEdge(options: EdgeOptions): Edge {
       : createHandlerUpstream(upstream, `upstream ${index + 1}`),
   );
   const upstream = createFailover({ upstreams, timeouts, clock, logger });
-  const cache = new EdgeCache({ upstream, name, clock, logger, timeouts, cache: options.cache ?? {} });
+  const cache = new EdgeCache({ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} });
   const stopObserving = observeStats(name, cache.stats);
 
   const fetch: FetchHandler = async (request, connection) => {

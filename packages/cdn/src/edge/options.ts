@@ -33,7 +33,10 @@ export interface EdgeOptions {
   readonly timeouts?: Partial<UpstreamTimeouts>;
   /** Names this edge in `Cache-Status` and `Via`. Default `ami-edge`. */
   readonly name?: string;
-  /** Milliseconds since 1970. Default `Date.now`. */
+  /**
+   * Milliseconds since 1970, for what is stored and for `Date` fields alike. Default: `Date.now` for the fields, `performance.now` for
+   * what is stored, so that it grows neither old nor young when the system's time jumps.
+   */
   readonly clock?: () => number;
   /** Default: silent. */
   readonly logger?: Logger;

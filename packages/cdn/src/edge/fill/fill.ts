@@ -29,6 +29,8 @@ export interface FillHead {
   /** Milliseconds of the clock when the request went out and when this arrived. */
   readonly requestedAt: number;
   readonly receivedAt: number;
+  /** The system's time then. */
+  readonly systemTime: number;
   /** Bytes of the whole body, where the upstream said so. */
   readonly length: number | undefined;
 }
@@ -41,6 +43,8 @@ export interface FillOptions {
   readonly send: (signal: AbortSignal) => Promise<UpstreamResponse>;
   readonly tier: MemoryTier<StoredResponse>;
   readonly clock: () => number;
+  /** Milliseconds since 1970 by the system's clock, which may jump. */
+  readonly systemClock: () => number;
   readonly negativeTtl: number;
   readonly maxObjectBytes: number;
   /** Milliseconds to wait for the next byte of the body. */
@@ -133,7 +137,7 @@ export class Fill {
   }
 
   async #start(): Promise<FillHead> {
-    const { send, clock, negativeTtl, maxObjectBytes, request, onHead, onEnd } = this.#options;
+    const { send, clock, systemClock, negativeTtl, maxObjectBytes, request, onHead, onEnd } = this.#options;
     const requestedAt = clock();
     let response: UpstreamResponse;
     try {
@@ -145,6 +149,7 @@ export class Fill {
     const { headers, cacheStatus } = splitHeaders(response.headers);
     const { status, closeDelimited } = response;
     const receivedAt = clock();
+    const systemTime = systemClock();
     const decision = decideStorage({
       request,
       status,
@@ -152,12 +157,13 @@ export class Fill {
       closeDelimited,
       requestedAt,
       receivedAt,
+      systemTime,
       negativeTtl,
       maxObjectBytes,
     });
     const length = response.body === null ? 0 : contentLengthOf(headers);
     const vary = varyNames(joinedFieldOf(headers, "vary"));
-    this.#arrived = { status, headers, cacheStatus, decision, vary, requestedAt, receivedAt, length };
+    this.#arrived = { status, headers, cacheStatus, decision, vary, requestedAt, receivedAt, systemTime, length };
     this.#stored = decision.store && !this.#invalidated;
     if (decision.store) this.body.keepAtMost(maxObjectBytes);
     onHead(this.#arrived);

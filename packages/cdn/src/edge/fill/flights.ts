@@ -37,6 +37,7 @@ export interface FlightsOptions {
   readonly upstream: Upstream;
   readonly timeouts: UpstreamTimeouts;
   readonly clock: () => number;
+  readonly systemClock: () => number;
   readonly cache: EdgeCacheOptions;
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
@@ -124,7 +125,7 @@ export class Flights {
     stored: StoredResponse | undefined,
     alone: boolean,
   ): Flight {
-    const { upstream, clock, tier, timeouts, cache, counters, forwarder } = this.#options;
+    const { upstream, clock, systemClock, tier, timeouts, cache, counters, forwarder } = this.#options;
     const headers = sharedHeaders(request, forwarder);
     if (stored !== undefined) pushValidators(headers, stored);
     counters.upstreamRequests += 1;
@@ -134,6 +135,7 @@ export class Flights {
       send: (signal) => upstream.send({ method: "GET", target: key, headers, body: null, signal }),
       tier,
       clock,
+      systemClock,
       negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
       maxObjectBytes: this.#maxObjectBytes,
       bodyTimeout: timeouts.body,
@@ -184,6 +186,7 @@ export class Flights {
       closeDelimited: false,
       requestedAt: head.requestedAt,
       receivedAt: head.receivedAt,
+      systemTime: head.systemTime,
       negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
       maxObjectBytes: this.#maxObjectBytes,
     });

@@ -10,7 +10,7 @@ const now = Date.UTC(2026, 0, 1);
 
 function freshness(fields: Record<string, string>, status = 200) {
   const headers = Object.entries(fields).flat();
-  return freshnessOf({ status, headers, requestedAt: now, receivedAt: now, negativeTtl: 1 });
+  return freshnessOf({ status, headers, requestedAt: now, receivedAt: now, systemTime: now, negativeTtl: 1 });
 }
 
 test.each([

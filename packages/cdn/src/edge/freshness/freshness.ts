@@ -26,15 +26,17 @@ export interface FreshnessOptions {
   readonly requestedAt: number;
   /** Milliseconds of the clock when the response head arrived. */
   readonly receivedAt: number;
+  /** Milliseconds of the system's time then: what a `Date` is compared with. */
+  readonly systemTime: number;
   /** Seconds that a 404 or 410 without a time of its own is kept. */
   readonly negativeTtl: number;
 }
 
 /** Reads a response's freshness. Without a time of its own a response is stale at once: this cache does not guess. */
 export function freshnessOf(options: FreshnessOptions, directives = directivesOf(options.headers)): Freshness {
-  const { headers, requestedAt, receivedAt } = options;
+  const { headers, requestedAt, receivedAt, systemTime } = options;
   const date = parseHttpDate(fieldOf(headers, "date"));
-  const apparentAge = date === undefined ? 0 : Math.max(0, (receivedAt - date) / 1000);
+  const apparentAge = date === undefined ? 0 : Math.max(0, (systemTime - date) / 1000);
   const ageField = fieldOf(headers, "age");
   const ageValue = ageField !== undefined && /^\d+$/.test(ageField) ? Math.min(Number(ageField), 2 ** 31) : 0;
   const correctedAge = ageValue + (receivedAt - requestedAt) / 1000;
@@ -46,7 +48,7 @@ export function freshnessOf(options: FreshnessOptions, directives = directivesOf
     directives.sMaxAge === undefined &&
     !directives.noCache;
   return {
-    lifetime: directives.noCache ? 0 : lifetimeOf(options, directives, date ?? receivedAt),
+    lifetime: directives.noCache ? 0 : lifetimeOf(options, directives, date ?? systemTime),
     initialAge,
     receivedAt,
     staleWhileRevalidate: mayBeStale ? (directives.staleWhileRevalidate ?? 0) : 0,

@@ -32,6 +32,8 @@ export interface StorageInput {
   readonly closeDelimited: boolean;
   readonly requestedAt: number;
   readonly receivedAt: number;
+  /** The system's time then, see {@link freshnessOf}. */
+  readonly systemTime: number;
   readonly negativeTtl: number;
   readonly maxObjectBytes: number;
 }
