@@ -92,7 +92,7 @@ export class VideoLane {
     try {
       frame.pictType = keyframe ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
       frame.keyFrame = keyframe ? 1 : 0;
-      this.#encoder ??= this.#open(frame);
+      this.#encoder ??= await this.#open(frame);
       await this.#give(await this.#encoder.sendFrame(frame));
     } finally {
       frame.free();
@@ -107,7 +107,7 @@ export class VideoLane {
     return this.#scaler.scale(source);
   }
 
-  #open(frame: Frame): CodecContext {
+  async #open(frame: Frame): Promise<CodecContext> {
     const { settings, codec: wanted, timescale } = this.#options;
     const codec = Codec.findEncoderByName(wanted.encoder as never);
     if (codec === null) throw new Error(`this build of node-av has no encoder ${wanted.encoder}`);
@@ -127,7 +127,8 @@ export class VideoLane {
     encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
     if (frame.hwFramesCtx !== null) encoder.hwFramesCtx = frame.hwFramesCtx;
     setOptions(encoder, wanted.options);
-    const result = encoder.open2Sync(codec);
+    // Not on the main thread: as root, SVT-AV1 gives the thread that opens it real-time priority, and keeps all others of Node waiting.
+    const result = await encoder.open2(codec);
     if (result < 0) throw new Error(`${wanted.encoder} does not open: ${describe(result)}`);
     return encoder;
   }
