@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { createRtmpClient, createRtmpServer } from "../index.ts";
 import { liveSource, madePackets } from "../testing/made-source.ts";
 
-test.skipIf(peer("openssl") === null)("RTMPS: publishes over TLS; a plain client gets nowhere", async () => {
+test.skipIf(peer("openssl") === null)("RTMPS: publishes and plays over TLS; a plain client gets nowhere", async () => {
   const folder = mkdtempSync(join(tmpdir(), "ingest-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const request = [
@@ -39,8 +39,14 @@ test.skipIf(peer("openssl") === null)("RTMPS: publishes over TLS; a plain client
   for (const packet of madePackets({ duration: 1 })) source.write(packet);
   const { value } = await server.publications()[Symbol.asyncIterator]().next();
   expect(value).toMatchObject({ app: "live", streamKey: "key" });
+  await using player = createRtmpClient({ url: `${server.url}/live/key`, tls: { ca: tls.cert }, reconnect: false });
+  const playback = await player.play();
+  expect(playback.tracks.map(({ kind }) => kind)).toEqual(["video", "audio"]);
+  const first = await playback.packets()[Symbol.asyncIterator]().next();
+  expect(first.value).toMatchObject({ keyframe: true });
   source.end();
   await published;
+  expect(await playback.closed).toBeUndefined();
   const plain = createRtmpClient({ url: `${server.url.replace("rtmps", "rtmp")}/live/key`, reconnect: false });
   await expect(plain.publish(liveSource())).rejects.toMatchObject({ name: "IngestError" });
   const distrustful = createRtmpClient({ url: `${server.url}/live/key`, reconnect: false });
