@@ -108,6 +108,16 @@ describe.skipIf(peer("chromium") === null)("the controls of <ami-player>", () =>
     await page.waitForFunction(() => document.fullscreenElement?.localName === "ami-player");
   });
 
+  test("the picture goes into a window of its own, and comes back", async () => {
+    const page = await openControls(harness, edge);
+    await page.locator("media-pip-button").click();
+    await page.waitForFunction(() => document.pictureInPictureElement?.localName === "ami-player");
+    await waitForProgress(page);
+    await page.locator("media-pip-button").click();
+    await page.waitForFunction(() => document.pictureInPictureElement === null);
+    await waitForProgress(page);
+  });
+
   test("axe finds nothing to complain about, in any state", async () => {
     const page = await openControls(harness, edge);
     expect(await violations(page)).toEqual([]);

@@ -68,6 +68,25 @@ describe.skipIf(peer("chromium") === null)("<ami-player> in Chromium", () => {
     expect(await page.evaluate(() => document.querySelector("ami-player")!.live)).toBe(false);
   });
 
+  test("plays live HLS natively where the page wants that, and knows it for live", async ({ skip }) => {
+    const stream = new LiveStream();
+    stream.publish(8);
+    await using edge = await startEdge(stream);
+    const page = await harness.open("<ami-player autoplay muted></ami-player>");
+    const able = await page.evaluate(() =>
+      document.createElement("video").canPlayType("application/vnd.apple.mpegurl"),
+    );
+    if (able === "") skip("this Chromium does not play HLS by itself");
+    await page.evaluate(
+      (src) => Object.assign(document.querySelector("ami-player")!, { engine: "native", src }),
+      edge.hls,
+    );
+    await waitForProgress(page, 2);
+    const { engine, bytes } = await statsOf(page);
+    expect({ engine, bytes }).toEqual({ engine: "native", bytes: {} });
+    expect(await page.evaluate(() => document.querySelector("ami-player")!.live)).toBe(true);
+  });
+
   test("an engine that the page names is used whatever the extension", async () => {
     const stream = new LiveStream();
     stream.publish(8);
