@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import type { DemoAddresses } from "@ami-streams/example-demo";
 import { checkAuthoring, formatViolations, parsePlaylist } from "@ami-streams/media";
 import { footage } from "@ami-streams/testing";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { build } from "./lib/built.ts";
 import { follow, multivariant } from "./lib/playlist.ts";
 
@@ -56,15 +56,45 @@ describe("npm start", () => {
     },
   );
 
-  test("a taken port is an error that names it", async () => {
+  test.each(["SIGINT", "SIGTERM"] as const)("%s ends everything while it still starts, too", async (signal) => {
+    await using demo = await run(["--json"]);
+    const family = await vi.waitUntil(
+      async () => {
+        const found = await descendants(demo.pid);
+        return found.length > 1 && found;
+      },
+      { timeout: 20_000, interval: 20 },
+    );
+    const began = performance.now();
+    await demo.stop(signal);
+    // What it had begun to start dies with its pipes.
+    await vi.waitUntil(() => !family.some((pid) => existsSync(`/proc/${pid}`)), { timeout: 3000, interval: 20 });
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect(demo.stdout()).toBe("");
+  });
+
+  test.each([
+    ["RTMP", 0],
+    ["the page", 1],
+    ["the origin", 2],
+    ["the first edge", 3],
+    ["the second edge", 4],
+  ])("a taken port of %s is an error that names it", async (_, offset) => {
+    const base = await freePorts();
     const squatter = createServer();
-    squatter.listen(0, "127.0.0.1");
+    squatter.listen(base + offset, "127.0.0.1");
     await once(squatter, "listening");
-    const { port } = squatter.address() as { port: number };
     try {
-      await using demo = await run(["--json", "--no-source"], port);
+      await using demo = await run(["--json", "--no-source"], base);
       expect(await demo.ended).toBe(1);
-      expect(demo.stderr()).toContain(String(port));
+      expect(demo.stderr()).toMatch(new RegExp(`^✗ .*\\b${base + offset}\\b.*\\n$`, "m"));
+      expect(
+        demo
+          .stderr()
+          .trim()
+          .split("\n")
+          .filter((line) => !/^(•| )/.test(line)),
+      ).toHaveLength(1);
       expect(demo.stdout()).toBe("");
     } finally {
       squatter.close();

@@ -106,6 +106,8 @@ class PlayingFile implements FileSource {
   readonly #loop: boolean;
   readonly #broadcast;
   readonly #stop = new AbortController();
+  /** Where the next packet of sound may begin, in ticks of its track. */
+  readonly #reached = new Map<Track, number>();
   readonly #playing: Promise<void>;
 
   constructor(path: string, loop: boolean, demuxer: Demuxer, taken: readonly Taken[]) {
@@ -144,14 +146,19 @@ class PlayingFile implements FileSource {
     }
   }
 
-  /** Plays from `offset` seconds on the source's clock, and gives the time at which the last packet ended. */
+  /**
+   * Plays from `offset` seconds on the source's clock, and gives the time at which the next round is due: where the pictures end, so that they go on
+   * frame by frame. Sound that lasts longer stands in for the first of the next round.
+   */
   async #playOnce(
     demuxer: Demuxer,
     tracks: ReadonlyMap<number, { track: Track; unit: number }>,
     offset: number,
     start: number,
   ): Promise<number> {
+    const lead = [...tracks.values()].find(({ track }) => track.kind === "video") ?? [...tracks.values()][0];
     let origin: number | undefined;
+    let begun: number | undefined;
     let end = offset;
     for await (const packet of demuxer.packets()) {
       if (packet === null || this.#stop.signal.aborted) break;
@@ -171,11 +178,14 @@ class PlayingFile implements FileSource {
       const duration = Math.max(1, Number(packet.duration) * unit);
       const keyframe = packet.isKeyframe || track.kind === "audio";
       packet.free();
-      if (dts < 0) continue;
+      if (dts < 0 || (track.kind === "audio" && dts < (this.#reached.get(track) ?? 0))) continue;
       await this.#until(start + (dts * 1000) / timescale - aheadMilliseconds);
       if (this.#stop.signal.aborted) break;
       this.#broadcast.write({ track, dts, pts, duration, keyframe, data, receivedAt: Date.now() });
-      end = Math.max(end, (dts + duration) / timescale);
+      this.#reached.set(track, dts + duration);
+      if (track !== lead?.track) continue;
+      begun ??= dts / timescale;
+      end = offset + (dts + duration) / timescale - begun;
     }
     return end;
   }
