@@ -6,6 +6,9 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { bytesResponse } from "../handler/bytes-response.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
+
+export { gate } from "../server/http1.test-setup.ts";
+
 import { createServer } from "../server/server.ts";
 import { createEdge, type Edge } from "./edge.ts";
 import type { EdgeOptions } from "./options.ts";
@@ -30,15 +33,6 @@ export async function serveEdge(options: EdgeOptions): Promise<{ edge: Edge; url
     await edge.close();
   });
   return { edge, url: server.url, port: server.port };
-}
-
-/** A promise, and what resolves it. */
-export function gate<T = void>(): [Promise<T>, (value: T) => void] {
-  let open = (_value: T): void => {};
-  const opened = new Promise<T>((resolve) => {
-    open = resolve;
-  });
-  return [opened, open];
 }
 
 /** An upstream in the process that counts, answers with text and the fields given, and whose clock the test moves. */

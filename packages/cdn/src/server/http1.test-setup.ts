@@ -8,9 +8,9 @@ import { connectRaw, type RawClient } from "./raw-client.test-peer.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
 
 /** A promise, and what resolves it. */
-export function gate(): [Promise<void>, () => void] {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
+export function gate<T = void>(): [Promise<T>, (value: T) => void] {
+  let open = (_value: T): void => {};
+  const opened = new Promise<T>((resolve) => {
     open = resolve;
   });
   return [opened, open];

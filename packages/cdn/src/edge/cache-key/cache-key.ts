@@ -1,6 +1,7 @@
 /** The cache key: one spelling for all requests that mean the same object. */
 
 import { normalizePath } from "../../http/path.ts";
+import { BoundedMemory } from "./bounded-memory.ts";
 
 /** Which query parameters do not change the answer. */
 export interface CacheKeyOptions {
@@ -17,8 +18,7 @@ const ALWAYS_IGNORED = ["CMCD"];
 const ESCAPE = /%([\da-f]{2})/gi;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
-/** Remembers this many spellings, so that a hit parses nothing. At most 512 bytes each. */
-const MAX_REMEMBERED = 8192;
+/** Longer spellings are not remembered: no player asks for one twice. */
 const MAX_REMEMBERED_LENGTH = 512;
 
 /** Makes keys. */
@@ -37,17 +37,15 @@ export interface CacheKeys {
  */
 export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
   const isIgnored = ignored([...ALWAYS_IGNORED, ...(options.ignoreParams ?? [])]);
-  const remembered = new Map<string, string>();
+  // So that a hit parses nothing.
+  const remembered = new BoundedMemory<string>();
 
   return {
     of(target) {
       const known = remembered.get(target);
       if (known !== undefined) return known;
       const key = canonicalTarget(target, isIgnored);
-      if (target.length <= MAX_REMEMBERED_LENGTH) {
-        if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? "");
-        remembered.set(target, key);
-      }
+      if (target.length <= MAX_REMEMBERED_LENGTH) remembered.set(target, key);
       return key;
     },
   };

@@ -2,14 +2,13 @@
 
 import type { RawRequest } from "../../handler/raw.ts";
 import { trimField } from "../../http/fields.ts";
+import { BoundedMemory } from "./bounded-memory.ts";
 
-/** Remembers for this many keys what their answers vary by. */
-const MAX_REMEMBERED = 16_384;
 const ENCODINGS = ["br", "gzip", "zstd"];
 
 /** What each key's answers vary by. */
 export class VaryIndex {
-  readonly #names = new Map<string, { readonly names: readonly string[]; readonly generation: number }>();
+  readonly #names = new BoundedMemory<{ readonly names: readonly string[]; readonly generation: number }>();
   #generation = 0;
 
   /** The full key of a request, as far as is known of the answers to it. */
@@ -25,7 +24,6 @@ export class VaryIndex {
     if (known?.names.join() === names.join()) return;
     this.#names.delete(key);
     if (names.length === 0) return;
-    if (this.#names.size >= MAX_REMEMBERED) this.#names.delete(this.#names.keys().next().value ?? "");
     this.#names.set(key, { names, generation: known?.generation ?? this.#generation });
   }
 

@@ -2,6 +2,7 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest } from "../../handler/raw.ts";
+import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
@@ -21,7 +22,6 @@ import { refreshHeaders } from "./response-head.ts";
 
 /** Milliseconds that requests for something which turned out not to be shared go straight to the upstream, each for itself. */
 const PASS_MEMORY = 5_000;
-const MAX_PASSED = 16_384;
 
 /** One upstream request and those who wait for it. */
 export interface Flight {
@@ -51,7 +51,7 @@ export class Flights {
   readonly #byKey = new Map<string, Flight>();
   readonly #all = new Set<Flight>();
   /** Until when a key is passed. */
-  readonly #passed = new Map<string, number>();
+  readonly #passed = new BoundedMemory<number>();
   readonly #maxObjectBytes: number;
 
   constructor(options: FlightsOptions) {
@@ -171,7 +171,6 @@ export class Flights {
       return;
     }
     if (alone || head.status >= 400 || isShareable(head.decision, head.status, false)) return;
-    if (this.#passed.size >= MAX_PASSED) this.#passed.delete(this.#passed.keys().next().value ?? "");
     this.#passed.set(fill.key, this.#options.clock() + PASS_MEMORY);
   }
 

@@ -7,6 +7,8 @@ const SMALL_SHARE = 0.1;
 const MAX_FREQUENCY = 3;
 /** Keys of evicted objects to remember, at least. */
 const MIN_GHOSTS = 1024;
+/** Longer keys are not remembered: what clients write into them would be kept outside the bound. */
+const MAX_GHOST_LENGTH = 1024;
 
 interface Slot<Entry> {
   readonly entry: Entry;
@@ -40,6 +42,7 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
     }
   };
   const remember = (key: string): void => {
+    if (key.length > MAX_GHOST_LENGTH) return;
     ghosts.add(key);
     const limit = Math.max(MIN_GHOSTS, main.size);
     for (const oldest of ghosts) {
