@@ -24,6 +24,8 @@ import { Watch } from "./watch.ts";
 const TICK = 250;
 /** Milliseconds within which a second stall after a reload means that reloading does not help. */
 const RELOAD_PAUSE = 30_000;
+/** A start this many seconds from where it was meant to be is near enough. */
+const START_TOLERANCE = 2;
 /** Failures in a row of every source after which a media error is final. */
 const MEDIA_ATTEMPTS = 3;
 
@@ -233,9 +235,18 @@ export class Playback {
 
   #onPicture(): void {
     this.#framed = true;
+    this.#lookBack();
     this.#startupTime ??= (performance.now() - this.#options.startedAt) / 1000;
     this.#options.host.onPicture();
     this.#update();
+  }
+
+  /** An engine that took long to start may have gone to the edge: what it first meant to play had left the window. */
+  #lookBack(): void {
+    const edge = this.livePosition;
+    if (this.#resume.at !== "behind-live" || edge === null) return;
+    const wanted = Math.max(0, edge - this.#resume.distance);
+    if (Math.abs(wanted - this.#video.currentTime) > START_TOLERANCE) this.#video.currentTime = wanted;
   }
 
   #onFailure(failure: EngineFailure): void {
@@ -339,7 +350,8 @@ export class Playback {
     });
     on("seeking", () => {
       this.#watch.forgive();
-      if (this.#live) this.#edge.judge(this.livePosition, this.#watch.lastTime);
+      // Before the first frame it is the engine that goes where it was told to start.
+      if (this.#live && this.#framed) this.#edge.judge(this.livePosition, this.#watch.lastTime);
     });
     on("ended", () => {
       if (!this.#live) return this.#update();
