@@ -4,8 +4,9 @@
  * @module
  */
 
+// Time and logs, as arguments.
+export { type Clock, systemClock, type WallClock } from "./clock.ts";
 // Encoder: one source in, a rendition for each rung out.
-export { type Clock, systemClock } from "./encoder/clock.ts";
 export { createEncoder } from "./encoder/create-encoder.ts";
 export {
   DEFAULT_HANG_TIMEOUT,
@@ -16,7 +17,6 @@ export {
   type Encoding,
   type EncodingEnd,
   type EncodingStats,
-  type Logger,
   type Rendition,
 } from "./encoder/encoding.ts";
 export type { HardwareEncoder } from "./encoder/hardware.ts";
@@ -29,8 +29,8 @@ export { MEASURED_SECONDS, measureTracks } from "./ladder/measure.ts";
 export type { AudioCodec, AudioSettings, Rung, VideoCodec, VideoSettings } from "./ladder/rung.ts";
 // Live stream: ladder, encoder and packager together.
 export { createLiveStream, type LiveStream, type LiveStreamOptions, type LiveStreamStats } from "./live-stream.ts";
+export type { Logger } from "./logger.ts";
 // Packager: one set of CMAF parts and segments for LL-HLS, HLS, LL-DASH and DASH.
-export type { WallClock } from "./packager/clock.ts";
 export {
   createPackager,
   DEFAULT_DASH_LATENCY,

@@ -2,10 +2,11 @@
 
 import type { PacketSource, Track } from "@ami-streams/media";
 import { createEncoder } from "./encoder/create-encoder.ts";
-import type { EncoderOptions, Encoding, EncodingStats, Logger } from "./encoder/encoding.ts";
+import type { EncoderOptions, Encoding, EncodingStats } from "./encoder/encoding.ts";
 import { TranscodeError } from "./errors.ts";
 import { createLadder, type LadderOptions } from "./ladder/ladder.ts";
 import { measureTracks } from "./ladder/measure.ts";
+import type { Logger } from "./logger.ts";
 import {
   createPackager,
   type Packager,

@@ -106,7 +106,7 @@ export function audioCodecOptions(settings: AudioSettings): CodecOptions {
 }
 
 /** Samples in one packet of an encoder. */
-export function audioFrameSize(settings: AudioSettings): number {
+function audioFrameSize(settings: AudioSettings): number {
   return settings.codec === "aac" ? 1024 : 960;
 }
 

@@ -1,11 +1,12 @@
 /** Puts source, supervised processes and renditions together. */
 
 import type { Packet, Track } from "@ami-streams/media";
+import { systemClock } from "../clock.ts";
 import { TranscodeError } from "../errors.ts";
 import { checkLadder, trackOf } from "../ladder/ladder.ts";
 import type { Rung } from "../ladder/rung.ts";
+import type { Logger } from "../logger.ts";
 import { loadBackend } from "./backends.ts";
-import { systemClock } from "./clock.ts";
 import { videoEncoderName } from "./codec-options.ts";
 import {
   DEFAULT_HANG_TIMEOUT,
@@ -15,7 +16,6 @@ import {
   type Encoding,
   type EncodingEnd,
   type EncodingStats,
-  type Logger,
   type Rendition,
 } from "./encoding.ts";
 import { chooseHardware, type HardwareEncoder } from "./hardware.ts";

@@ -1,22 +1,15 @@
 /** The encoder contract: one source in, one rendition per rung out. Both backends pass the same tests. */
 
 import type { PacketSource } from "@ami-streams/media";
+import type { Clock } from "../clock.ts";
 import type { TranscodeError } from "../errors.ts";
 import type { Rung } from "../ladder/rung.ts";
-import type { Clock } from "./clock.ts";
+import type { Logger } from "../logger.ts";
 import type { HardwareEncoder } from "./hardware.ts";
 import type { RestartPolicy } from "./restart-policy.ts";
 
 /** `libav`: FFmpeg inside node-av, an npm package. `ffmpeg`: the machine's own program, by fluent-ffmpeg. */
 export type EncoderBackend = "libav" | "ffmpeg";
-
-/** pino satisfies it. */
-export interface Logger {
-  debug(obj: object, msg?: string): void;
-  info(obj: object, msg?: string): void;
-  warn(obj: object, msg?: string): void;
-  error(obj: object, msg?: string): void;
-}
 
 /** Options of {@link createEncoder}. */
 export interface EncoderOptions {

@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { TranscodeError } from "../errors.ts";
 import type { VideoCodec } from "../ladder/rung.ts";
-import type { EncoderBackend, EncoderOptions, Logger } from "./encoding.ts";
+import type { Logger } from "../logger.ts";
+import type { EncoderBackend, EncoderOptions } from "./encoding.ts";
 import type { Backend } from "./job.ts";
 
 /** Families of hardware encoders, as FFmpeg names them. */

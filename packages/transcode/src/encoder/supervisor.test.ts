@@ -1,7 +1,7 @@
 import type { Packet, Track } from "@ami-streams/media";
 import { expect, test, vi } from "vitest";
+import type { Clock } from "../clock.ts";
 import type { TranscodeError } from "../errors.ts";
-import type { Clock } from "./clock.ts";
 import { NOT_INSTALLED_EXIT } from "./exit-code.ts";
 import type { Backend, EncoderJob, EncoderProcess, ProcessEvents, ProcessExit } from "./job.ts";
 import { DEFAULT_RESTART_POLICY } from "./restart-policy.ts";

@@ -1,9 +1,9 @@
 /** Keeps one encoder process alive for one source track: starts it, feeds it, notices death and hanging, starts it again. */
 
 import type { Packet, Track } from "@ami-streams/media";
+import type { Clock } from "../clock.ts";
 import { TranscodeError } from "../errors.ts";
-import type { Clock } from "./clock.ts";
-import type { Logger } from "./encoding.ts";
+import type { Logger } from "../logger.ts";
 import { NOT_INSTALLED_EXIT } from "./exit-code.ts";
 import { FlightLog } from "./flight-log.ts";
 import { InputQueue } from "./input-queue.ts";

@@ -1,6 +1,6 @@
 /** Requests that wait until something is there. */
 
-import type { WallClock } from "./clock.ts";
+import type { WallClock } from "../clock.ts";
 
 /** Wakes waiting requests whenever the window changed; each looks for itself whether what it waits for is there. */
 export class Changes {

@@ -227,6 +227,16 @@ describe("headers", () => {
   });
 });
 
+test("a whole answer carries its bytes for a server that can send them without a stream, a growing one does not", async () => {
+  await using scene = await live();
+  const tag = Symbol.for("@ami-streams/cdn.responseBytes");
+  for (const path of ["/720p/s0-init0.mp4", "/720p/s0-1.m4s", "/720p/s0-p12.m4s"]) {
+    const response = await scene.get(path);
+    expect(Reflect.get(response, tag)).toEqual(new Uint8Array(await response.arrayBuffer()));
+  }
+  expect(Reflect.has(await scene.get("/720p/index.m3u8"), tag)).toBe(false);
+});
+
 describe("a request that makes no sense", () => {
   test.each([
     ["/", 400],

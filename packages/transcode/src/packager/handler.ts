@@ -1,8 +1,8 @@
 /** The HTTP face of a live stream: playlists, MPD, initialisation segments, segments and parts, the growing ones too. */
 
 import { writeMediaPlaylist, writeMpd, writeMultivariantPlaylist } from "@ami-streams/media";
+import type { WallClock } from "../clock.ts";
 import type { Changes } from "./changes.ts";
-import type { WallClock } from "./clock.ts";
 import { mpd } from "./dash/mpd.ts";
 import type { GrowingBody } from "./growing-body.ts";
 import { availability, parseDirectives } from "./hls/delivery-directives.ts";
@@ -34,9 +34,9 @@ export interface LiveStreamView {
 }
 
 /** A request may wait this many target durations (RFC 8216bis §6.2.5.2). */
-export const MAX_WAIT_TARGETS = 3;
+const MAX_WAIT_TARGETS = 3;
 /** Seconds that requests wait for the first segment of a stream. */
-export const MAX_START_WAIT = 10;
+const MAX_START_WAIT = 10;
 
 const PLAYLIST = "application/vnd.apple.mpegurl";
 const IMMUTABLE = "public, max-age=31536000, immutable";

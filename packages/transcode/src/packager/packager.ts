@@ -1,10 +1,10 @@
 /** One set of CMAF parts and segments for LL-HLS, HLS, LL-DASH and DASH. */
 
 import type { Packet, PacketSource, Track } from "@ami-streams/media";
-import type { Logger } from "../encoder/encoding.ts";
+import { systemWallClock, type WallClock } from "../clock.ts";
 import { TranscodeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
 import { Changes } from "./changes.ts";
-import { systemWallClock, type WallClock } from "./clock.ts";
 import { handleLive } from "./handler.ts";
 import type { Presentation } from "./hls/multivariant-playlist.ts";
 import type { PlaylistState } from "./hls/playlist-state.ts";

@@ -5,7 +5,6 @@ import {
   avGetSampleFmtName,
   Codec,
   CodecContext,
-  Filter,
   type FilterContext,
   FilterGraph,
   Frame,
@@ -15,7 +14,9 @@ import {
 import type { AudioSettings } from "../../ladder/rung.ts";
 import { audioCodecOptions, audioFilter } from "../codec-options.ts";
 import { describe } from "./decoder.ts";
+import { check, createFilter } from "./filters.ts";
 import { setOptions } from "./options.ts";
+import { receivePackets } from "./receive.ts";
 
 /** What a lane is told about its source and rung. */
 export interface AudioLaneOptions {
@@ -78,15 +79,15 @@ export class AudioLane {
     const graph = new FilterGraph();
     graph.alloc();
     graph.nbThreads = 1;
-    this.#source = filter(graph, "abuffer", "in", input);
+    this.#source = createFilter(graph, "abuffer", "in", input);
     let last = this.#source;
     for (const [index, text] of audioFilter(this.#options.settings).entries()) {
       const at = text.indexOf("=");
-      const next = filter(graph, text.slice(0, at), `f${index}`, text.slice(at + 1));
+      const next = createFilter(graph, text.slice(0, at), `f${index}`, text.slice(at + 1));
       check(last.link(0, next, 0), text);
       last = next;
     }
-    this.#sink = filter(graph, "abuffersink", "out", null);
+    this.#sink = createFilter(graph, "abuffersink", "out", null);
     check(last.link(0, this.#sink, 0), "abuffersink");
     check(graph.configSync(), "audio filter graph");
     this.#graph = graph;
@@ -133,26 +134,10 @@ export class AudioLane {
     return encoder;
   }
 
-  async #give(sent: number): Promise<void> {
-    if (sent < 0 && sent !== AVERROR_EOF) throw new Error(`encoding failed: ${describe(sent)}`);
+  #give(sent: number): Promise<void> {
     const encoder = this.#encoder!;
-    for (;;) {
-      const received = encoder.receivePacketSync(this.#packet);
-      if (received === AVERROR_EAGAIN || received === AVERROR_EOF) return;
-      if (received < 0) throw new Error(`encoding failed: ${describe(received)}`);
-      if (this.#packet.pts >= this.#start!) await this.#options.onPacket(this.#packet, encoder);
-      this.#packet.unref();
-    }
+    return receivePackets(encoder, sent, this.#packet, async (packet) => {
+      if (packet.pts >= this.#start!) await this.#options.onPacket(packet, encoder);
+    });
   }
-}
-
-function filter(graph: FilterGraph, name: string, label: string, args: string | null): FilterContext {
-  const found = Filter.getByName(name);
-  const context = found === null ? null : graph.createFilter(found, label, args);
-  if (context === null) throw new Error(`filter ${name} refused ${args}`);
-  return context;
-}
-
-function check(result: number, what: string): void {
-  if (result < 0) throw new Error(`${what}: ${describe(result)}`);
 }

@@ -1,18 +1,11 @@
 /** One encoded picture stream: scale, then encode. Lanes of a job work side by side. Runs in the encoder process. */
 
-import {
-  AV_CODEC_FLAG_GLOBAL_HEADER,
-  AV_PICTURE_TYPE_I,
-  AV_PICTURE_TYPE_NONE,
-  AVERROR_EAGAIN,
-  AVERROR_EOF,
-} from "node-av/constants";
+import { AV_CODEC_FLAG_GLOBAL_HEADER, AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE } from "node-av/constants";
 import {
   avGetHardwareDeviceTypeFromName,
   avGetPixFmtFromName,
   Codec,
   CodecContext,
-  Filter,
   type FilterContext,
   FilterGraph,
   Frame,
@@ -24,7 +17,9 @@ import type { VideoSettings } from "../../ladder/rung.ts";
 import { type CodecOptions, frameStep, scaleFilter } from "../codec-options.ts";
 import { toRational } from "../frame-rate.ts";
 import { describe } from "./decoder.ts";
+import { check, createFilter, findFilter } from "./filters.ts";
 import { setOptions } from "./options.ts";
+import { receivePackets } from "./receive.ts";
 
 /** Frames that wait in a lane, besides the one it works on: bounds memory, and lets the next frame be decoded meanwhile. */
 const maxWaiting = 1;
@@ -133,16 +128,9 @@ export class VideoLane {
     return encoder;
   }
 
-  async #give(sent: number): Promise<void> {
-    if (sent < 0 && sent !== AVERROR_EOF) throw new Error(`encoding failed: ${describe(sent)}`);
+  #give(sent: number): Promise<void> {
     const encoder = this.#encoder!;
-    for (;;) {
-      const received = encoder.receivePacketSync(this.#packet);
-      if (received === AVERROR_EAGAIN || received === AVERROR_EOF) return;
-      if (received < 0) throw new Error(`encoding failed: ${describe(received)}`);
-      await this.#options.onPacket(this.#packet, encoder);
-      this.#packet.unref();
-    }
+    return receivePackets(encoder, sent, this.#packet, (packet) => this.#options.onPacket(packet, encoder));
   }
 }
 
@@ -174,7 +162,7 @@ class Scaler {
     this.#graph.nbThreads = 1;
     const { num, den } = frame.sampleAspectRatio;
     const parameters = `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}:time_base=1/${timescale}:pixel_aspect=${num}/${Math.max(den, 1)}:colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
-    this.#source = create(this.#graph, "buffer", "in", parameters);
+    this.#source = createFilter(this.#graph, "buffer", "in", parameters);
     let last = this.#source;
     if (onDevice) {
       this.#device = new HardwareDeviceContext();
@@ -183,14 +171,14 @@ class Scaler {
     }
     for (const [index, filter] of filters.entries()) {
       const [name = "", args = ""] = split(filter);
-      const next = this.#graph.allocFilter(find(name), `f${index}`);
+      const next = this.#graph.allocFilter(findFilter(name), `f${index}`);
       if (next === null) throw new Error(`filter ${filter} cannot be made`);
       if (name === "hwupload") next.hwDeviceCtx = this.#device!;
       check(next.initStr(args), filter);
       check(last.link(0, next, 0), filter);
       last = next;
     }
-    this.#sink = create(this.#graph, "buffersink", "out", null);
+    this.#sink = createFilter(this.#graph, "buffersink", "out", null);
     check(last.link(0, this.#sink, 0), "buffersink");
     check(this.#graph.configSync(), "filter graph");
   }
@@ -220,20 +208,4 @@ class Scaler {
 function split(filter: string): [string, string] {
   const at = filter.indexOf("=");
   return at < 0 ? [filter, ""] : [filter.slice(0, at), filter.slice(at + 1)];
-}
-
-function find(name: string): Filter {
-  const filter = Filter.getByName(name);
-  if (filter === null) throw new Error(`this build of node-av has no filter ${name}`);
-  return filter;
-}
-
-function create(graph: FilterGraph, name: string, label: string, args: string | null): FilterContext {
-  const context = graph.createFilter(find(name), label, args);
-  if (context === null) throw new Error(`filter ${name} refused ${args}`);
-  return context;
-}
-
-function check(result: number, what: string): void {
-  if (result < 0) throw new Error(`${what}: ${describe(result)}`);
 }

@@ -38,8 +38,8 @@ export function reviveJob(value: unknown): EncoderJob {
   return { ...job, track: { ...job.track, config: fromBase64(job.track.config) } as Track };
 }
 
-export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
+const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
 
 /** The track of an output, as an encoder's configuration describes it. */
 export function reviveTrack(wire: WireTrack, output: JobOutput, id: number): Track {

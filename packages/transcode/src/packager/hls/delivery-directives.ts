@@ -26,7 +26,7 @@ export function parseDirectives(query: URLSearchParams): DeliveryDirectives | st
 }
 
 /** How many parts past the end of the playlist may be asked for (§6.2.5.2, Advance Part Limit). */
-export function advancePartLimit(partTarget: number): number {
+function advancePartLimit(partTarget: number): number {
   return partTarget >= 1 ? 3 : Math.ceil(3 / partTarget);
 }
 

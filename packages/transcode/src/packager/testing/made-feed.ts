@@ -1,7 +1,7 @@
 /** For tests: sources and a clock that move only when told to. */
 
 import type { Packet, ReadOptions, Track } from "@ami-streams/media";
-import type { WallClock } from "../clock.ts";
+import type { WallClock } from "../../clock.ts";
 import type { PackagerSource } from "../packager.ts";
 
 /** A source that gives what is pushed, until it ends or the reader leaves. One reader. */

@@ -1,6 +1,6 @@
 /** Packets for tests: right times and sizes, no pictures. */
 
-import type { AudioTrack, Packet, PacketSource, Track, VideoTrack } from "@ami-streams/media";
+import type { AudioTrack, Packet, Track, VideoTrack } from "@ami-streams/media";
 
 /** A real avcC: High 4.0, 1280x720. */
 const AVC_CONFIG = Uint8Array.from(
@@ -74,15 +74,4 @@ export function madePackets(options: MadePackets): Packet[] {
 /** Merged in order of decoding time. */
 export function interleave(...lists: readonly (readonly Packet[])[]): Packet[] {
   return lists.flat().sort((a, b) => a.dts / a.track.timescale - b.dts / b.track.timescale);
-}
-
-/** A source that gives these packets at once, then ends. */
-export function madeSource(name: string, packets: readonly Packet[]): PacketSource & { readonly name: string } {
-  return {
-    name,
-    tracks: [...new Set(packets.map((packet) => packet.track))],
-    async *packets() {
-      yield* packets;
-    },
-  };
 }

@@ -4,7 +4,7 @@ import type { Packet } from "@ami-streams/media";
 import type { Boundary } from "../boundary.ts";
 import type { SegmenterEvent } from "../segmenter-event.ts";
 
-export interface ReplayedPart {
+interface ReplayedPart {
   readonly packets: Packet[];
   duration: number;
   independent: boolean;
