@@ -1,5 +1,6 @@
 import { createPacketBroadcast } from "@ami-streams/media";
 import { describe, expect, test } from "vitest";
+import type { Rung } from "./ladder/rung.ts";
 import { createLiveStream } from "./live-stream.ts";
 import { isPending } from "./packager/testing/live-scene.ts";
 import { MadeFeed } from "./packager/testing/made-feed.ts";
@@ -85,6 +86,29 @@ describe("a live stream with an encoder", () => {
     const playlist = await (await stream.handle(request("/index.m3u8"))).text();
     expect(playlist).toContain("\n720p/index.m3u8\n");
     expect(playlist).toContain('URI="audio/index.m3u8"');
+  });
+
+  test("measures a source that does not say its bitrate, and loses nothing of it", async () => {
+    const seen: Rung[] = [];
+    const rungs = (made: readonly Rung[]) => {
+      seen.push(...made);
+      return made.filter((rung) => rung.video === "copy" || rung.audio === "copy");
+    };
+    await using stream = createLiveStream({ encoder: { backend: "libav" }, ladder: { rungs } });
+    const broadcast = createPacketBroadcast({ tracks: [video, audio] });
+    const publishing = stream.publish(broadcast);
+    for (const packet of fiveSeconds()) {
+      broadcast.write(packet);
+      if (packet.track === video) await new Promise((resolve) => setImmediate(resolve));
+    }
+    broadcast.end();
+    await publishing;
+    expect(stream.stats.segments).toBe(6);
+    const encoded = seen.flatMap((rung) => (typeof rung.video === "object" ? [rung.video] : []));
+    expect(encoded.map(({ width, bitrate }) => [width, bitrate])).toEqual([
+      [854, 50_000],
+      [640, 50_000],
+    ]);
   });
 });
 
