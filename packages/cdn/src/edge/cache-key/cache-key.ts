@@ -44,11 +44,16 @@ export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
     of(target) {
       const known = remembered.get(target);
       if (known !== undefined) return known;
-      const key = canonicalTarget(target, isIgnored);
-      if (target.length <= MAX_REMEMBERED_LENGTH) remembered.set(target, key);
+      const key = ownText(canonicalTarget(target, isIgnored));
+      if (target.length <= MAX_REMEMBERED_LENGTH) remembered.set(ownText(target), key);
       return key;
     },
   };
+}
+
+/** A copy: a part of a string keeps alive the whole it was cut from, here all that a client sent, for as long as the key is kept. */
+function ownText(target: string): string {
+  return Buffer.from(target).toString();
 }
 
 function canonicalTarget(target: string, isIgnored: (name: string) => boolean): string {
