@@ -115,24 +115,31 @@ export class FastHttp1Connection {
   };
 
   #read(bytes: Buffer): void {
+    const { maxHeaderBytes } = this.#options.limits;
     let rest = bytes;
+    // The beginning of the rest as text: made once for all requests that arrived together.
+    let text = "";
     while (rest.length > 0) {
       // Closed by the answer before: what the client sent ahead of it is not answered (RFC 9112 §9.6).
       if (this.#socket.destroyed || this.#socket.writableEnded) return;
       if (this.#current !== undefined || this.#blocked) {
         this.#pending = rest;
         // Reading goes on, else the client's leaving went unnoticed; but not without bound.
-        if (rest.length > this.#options.limits.maxHeaderBytes) this.#socket.pause();
+        if (rest.length > maxHeaderBytes) this.#socket.pause();
         return;
       }
-      const text = rest.toString("latin1", 0, Math.min(rest.length, this.#options.limits.maxHeaderBytes));
-      const end = text.indexOf("\r\n\r\n");
+      let end = text.indexOf("\r\n\r\n");
+      if (end === -1) {
+        text = rest.toString("latin1", 0, Math.min(rest.length, maxHeaderBytes));
+        end = text.indexOf("\r\n\r\n");
+      }
       const head = end === -1 ? undefined : readPlainHead(text.slice(0, end + 2));
       if (head === undefined) {
         this.#leaveTo(rest);
         return;
       }
       rest = rest.length === end + 4 ? EMPTY : rest.subarray(end + 4);
+      text = text.slice(end + 4);
       this.#answer(head);
     }
   }

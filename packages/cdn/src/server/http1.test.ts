@@ -56,6 +56,15 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
     expect([...all.matchAll(/\/(\d)(?=\r\n0|HTTP|$)/g)].map(([, n]) => n)).toEqual(["1", "2", "3", "4"]);
   });
 
+  test("hundreds of requests sent ahead, across every boundary of what is read at once, are each answered once", async () => {
+    const server = await serveOver((request) => bytesResponse(Buffer.from(`<${new URL(request.url).pathname}>`)));
+    const client = await dial(server);
+    const paths = Array.from({ length: 600 }, (_, n) => `/${n}${"x".repeat(n % 97)}`);
+    client.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(""));
+    const all = await client.until(/<\/599x*>$/);
+    expect(all.match(/<[^>]+>/g)).toEqual(paths.map((path) => `<${path}>`));
+  });
+
   test("a large whole body is sent once, and the connection goes on", async () => {
     const large = Buffer.alloc(3 * 1024 * 1024, "x");
     const server = await serveOver((request) =>
