@@ -36,7 +36,7 @@ interface Session {
  * What requests get: `ok`; `absent` 404; `broken` 500; `garbage` segments without a single box; `undecodable` boxes in
  * order around pictures that no decoder takes; `silent` no answer at all.
  */
-export type Behaviour = "ok" | "absent" | "broken" | "garbage" | "undecodable" | "silent";
+type Behaviour = "ok" | "absent" | "broken" | "garbage" | "undecodable" | "silent";
 
 export class LiveStream {
   readonly sessions: Session[] = [];
@@ -214,7 +214,7 @@ ${this.sessions.map(period).join("\n")}
 }
 
 /** Content steering (RFC 8216bis §7): pathways by name, and which of them viewers are to prefer, best first. */
-export interface Steering {
+interface Steering {
   readonly edges: Readonly<Record<string, { readonly url: string }>>;
   priority: readonly string[];
 }

@@ -13,7 +13,7 @@ export interface ClimberSample {
 /** Milliseconds of good play before a step up, at first. */
 export const CLIMB_AFTER = 3000;
 /** A level that had to be left is tried again after twice as long each time, at most this many milliseconds. */
-export const LONGEST_WAIT = 120_000;
+const LONGEST_WAIT = 120_000;
 
 /**
  * A chunked segment at the live edge arrives at the pace it is made, however fast the network: dash.js then takes the encoder's

@@ -14,7 +14,7 @@ export interface LiveSyncOutput {
 }
 
 /** Within this many seconds of the target nothing is done. */
-export const LATENCY_TOLERANCE = 0.08;
+const LATENCY_TOLERANCE = 0.08;
 /** Further behind than this many seconds, catching up by rate would take too long: jump. */
 export const MAX_CATCH_UP = 4;
 /** Faster than this is audible. */

@@ -6,7 +6,7 @@
  * - `reload`: load the source from its manifest on.
  * - `next-source`: give the source up.
  */
-export type MediaErrorRemedy = "recover" | "swap-codec" | "reload" | "next-source";
+type MediaErrorRemedy = "recover" | "swap-codec" | "reload" | "next-source";
 
 /** See {@link createMediaErrorLadder}. */
 export interface MediaErrorLadder {

@@ -1,7 +1,7 @@
 /** Notices that playback stands still and says how hard to push. No I/O, no timers: it is shown samples. */
 
 /** What the player looks like at one moment. */
-export interface PlaybackSample {
+interface PlaybackSample {
   /** Monotonic milliseconds. */
   readonly now: number;
   /** Media time in seconds. */
@@ -49,7 +49,7 @@ export interface StallWatchdog {
 }
 
 /** Standing still for less than this many milliseconds is no stall: media time advances in steps. */
-export const STALL_AFTER = 400;
+const STALL_AFTER = 400;
 
 /** Before media time has moved at all, everything may take this many times longer: scripts and first segments are on their way. */
 export const STARTUP_PATIENCE = 2.5;

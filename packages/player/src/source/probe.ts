@@ -12,7 +12,7 @@ export type Availability =
   | { readonly kind: "absent" };
 
 /** Milliseconds after which an address that does not answer has nothing. */
-export const PROBE_TIMEOUT = 5000;
+const PROBE_TIMEOUT = 5000;
 /** Longest manifest that is read, in bytes. */
 export const MAX_MANIFEST_SIZE = 4 * 1024 * 1024;
 const absent: Availability = { kind: "absent" };
