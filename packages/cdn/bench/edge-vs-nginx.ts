@@ -159,7 +159,8 @@ http {
   server_tokens off;
   sendfile on;
   sendfile_max_chunk 2m;
-  tcp_nopush on;
+  # Over loopback, tcp_nopush holds the last bytes of a body back for a delayed ACK: 64 KB would be ten times slower.
+  tcp_nopush off;
   tcp_nodelay on;
   keepalive_timeout 65;
   keepalive_requests 100000000;
