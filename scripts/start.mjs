@@ -1,21 +1,34 @@
-/** `npm start`: everything from a fresh clone to a running demo. Arguments go to the demo; `npm start -- --help` lists them. */
+/**
+ * `npm start`: everything from a fresh clone to a running demo. `npm run origin`, `edge` and `client` start one part of it. Arguments go to
+ * the program; `npm start -- --help` lists the demo's.
+ */
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { main, root, setup } from "./lib/setup.mjs";
 
+/** Milliseconds between two looks whether whoever started this is still there. */
+const watchInterval = 250;
+
 await main(async () => {
+  const parent = process.ppid;
+  const [example = "demo", ...args] = process.argv.slice(2);
   const { node, env } = await setup({ build: true });
-  const demo = spawn(node, [join(root, "examples", "demo", "dist", "main.js"), ...process.argv.slice(2)], {
+  const program = spawn(node, [join(root, "examples", example, "dist", "main.js"), ...args], {
     cwd: process.env.INIT_CWD ?? root,
     env,
     stdio: "inherit",
   });
-  // A terminal's Ctrl-C reaches the whole group; `kill` reaches only this process. The demo takes either once.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => demo.kill(signal));
+  // A terminal's Ctrl-C reaches the whole group; `kill` reaches only this process. The program takes either once.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => program.kill(signal));
+  // npm dies of a signal without passing it on.
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) program.kill("SIGTERM");
+  }, watchInterval);
   process.exitCode = await new Promise((resolve, reject) => {
-    demo.on("error", reject);
-    demo.on("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+    program.on("error", reject);
+    program.on("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });
+  clearInterval(watch);
 });

@@ -143,7 +143,7 @@ describe("npm start", () => {
   });
 
   test("--help lists every option", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [start, "--help"], { cwd: root });
+    const { stdout } = await promisify(execFile)(process.execPath, [start, "demo", "--help"], { cwd: root });
     for (const option of ["--input", "--no-source", "--port-base", "--json", "--encoder"])
       expect(stdout).toContain(option);
   });
@@ -160,7 +160,7 @@ interface Run extends AsyncDisposable {
 
 async function run(args: readonly string[], portBase?: number): Promise<Run> {
   const base = portBase ?? (await freePorts());
-  const child: ChildProcess = spawn(process.execPath, [start, "--port-base", String(base), ...args], {
+  const child: ChildProcess = spawn(process.execPath, [start, "demo", "--port-base", String(base), ...args], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -66,7 +66,12 @@ export async function setup({ build = false } = {}) {
   const pnpmScript = await findPnpm();
   const env = {
     ...process.env,
-    PATH: [dirname(node), join(root, "node_modules", ".bin"), join(tools, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+    PATH: [
+      dirname(node),
+      join(root, "node_modules", ".bin"),
+      join(tools, "node_modules", ".bin"),
+      process.env.PATH,
+    ].join(delimiter),
     // The user's npm settings come to us as npm_config_*; pnpm would take some of them for its own.
     npm_config_loglevel: "info",
     npm_config_store_dir: join(tools, "store"),

@@ -29,7 +29,7 @@ const program = new Command("npm start --")
   .parse();
 
 const chosen = program.opts<Arguments>();
-if (chosen.input !== undefined && !chosen.source) program.error("--input and --no-source exclude each other");
+if (chosen.input !== undefined && !chosen.source) program.error("error: --input and --no-source exclude each other");
 
 const stopped = new Promise<void>((done) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => done());
@@ -44,7 +44,7 @@ try {
         ? { kind: "test-card" }
         : { kind: "file", path: resolve(chosen.input) },
     encoder: chosen.encoder,
-    logger: pino({ level: chosen.verbose ? "debug" : "warn" }, pino.destination(2)),
+    logger: pino({ level: chosen.verbose ? "debug" : "error" }, pino.destination(2)),
   });
   // A signal while it starts: children die with their pipes, nothing is worth waiting for.
   void stopped.then(() => setTimeout(() => process.exit(1), 2500).unref());
@@ -56,7 +56,9 @@ try {
   }
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
+  const portTaken = error instanceof Error && "code" in error && error.code === "PORT_TAKEN";
+  const hint = portTaken ? ". Is a demo running already? --port-base moves all five ports." : "";
+  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}${hint}\n`);
   process.exit(1);
 }
 

@@ -12,7 +12,7 @@
  * - `SLOW_PEER`: the peer reads too slowly for what it asked. `CONNECTION_LOST`, `CONNECTION_FAILED`: the network.
  * - `STREAM_ENDED`: the server says that the stream is over.
  * - `REJECTED`: a server refused what the client asked, for a reason that is only in the message.
- * - `ADDRESS_IN_USE`: the port is taken. `INVALID_URL`: not an RTMP address. `CLOSED`: used after `close()`.
+ * - `PORT_TAKEN`: the port is taken. `INVALID_URL`: not an RTMP address. `CLOSED`: used after `close()`.
  */
 export type IngestErrorCode =
   | "INVALID_HANDSHAKE"
@@ -38,7 +38,7 @@ export type IngestErrorCode =
   | "CONNECTION_FAILED"
   | "STREAM_ENDED"
   | "REJECTED"
-  | "ADDRESS_IN_USE"
+  | "PORT_TAKEN"
   | "INVALID_URL"
   | "CLOSED";
 

@@ -54,6 +54,11 @@ function play(): void {
 
 function choose(change: Partial<typeof state>): void {
   Object.assign(state, change);
+  // So that reloading and sharing show the same.
+  const address = new URL(location.href);
+  if (state.stream !== undefined) address.searchParams.set("stream", state.stream);
+  address.searchParams.set("protocol", state.protocol);
+  history.replaceState(null, "", address);
   play();
   showLive();
 }

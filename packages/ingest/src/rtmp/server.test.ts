@@ -214,7 +214,7 @@ describe("how a publication ends", () => {
 test("a port that is taken is named", async () => {
   await using server = await start();
   await expect(start({ port: server.port })).rejects.toMatchObject({
-    code: "ADDRESS_IN_USE",
+    code: "PORT_TAKEN",
     message: expect.stringContaining(String(server.port)),
   });
 });

@@ -65,7 +65,7 @@ export interface RtmpServer extends AsyncDisposable {
 /**
  * Starts an RTMP server.
  *
- * @throws {IngestError} `ADDRESS_IN_USE` when the port is taken.
+ * @throws {IngestError} `PORT_TAKEN` when the port is taken.
  */
 export async function createRtmpServer(options: RtmpServerOptions = {}): Promise<RtmpServer> {
   const server = new TcpRtmpServer(options);
@@ -132,8 +132,8 @@ class TcpRtmpServer implements RtmpServer, ConnectionHost {
       await once(this.#server, "listening");
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-        const message = `port ${port} is taken: end what listens there, or choose another port`;
-        throw new IngestError("ADDRESS_IN_USE", message, { cause: error });
+        const message = `port ${port} on ${host ?? "any address"} is taken: choose another, or end the program that listens there`;
+        throw new IngestError("PORT_TAKEN", message, { cause: error });
       }
       throw new IngestError("CONNECTION_FAILED", `cannot listen on port ${port}: ${String(error)}`, { cause: error });
     }

@@ -169,7 +169,7 @@ export class Supervisor {
     );
     this.#process = process;
     logger.info(
-      { pid: process.pid, track: this.#track.id, codec: this.#track.codec, outputs: outputs.length },
+      { encoderPid: process.pid, track: this.#track.id, codec: this.#track.codec, outputs: outputs.length },
       "encoder started",
     );
     this.#watch();
@@ -234,7 +234,7 @@ export class Supervisor {
     this.#cancelWatch?.();
     if (this.#phase === "ended") return;
     if (this.#phase === "ending") {
-      if (!exit.clean) logger.warn({ err: exitError(exit), pid: process.pid }, "encoder lost its last frames");
+      if (!exit.clean) logger.warn({ err: exitError(exit), encoderPid: process.pid }, "encoder lost its last frames");
       if (this.#finishing && this.#queue.length === 0) {
         this.#end();
         return;
@@ -257,13 +257,13 @@ export class Supervisor {
               `the encoder failed ${restart.maxFailures} times in a row, last: ${error.message}`,
               { cause: error },
             );
-      logger.error({ err: failure, pid: process.pid }, "encoder given up");
+      logger.error({ err: failure, encoderPid: process.pid }, "encoder given up");
       this.#end();
       this.#options.onGiveUp(failure);
       return;
     }
     logger.warn(
-      { err: error, pid: process.pid, delay, failures: this.#backoff.failures },
+      { err: error, encoderPid: process.pid, delay, failures: this.#backoff.failures },
       "encoder failed: it is restarted",
     );
     this.#cancelTimer = clock.after(delay, () => {
@@ -286,7 +286,7 @@ export class Supervisor {
         "ENCODER_HUNG",
         `the encoder took media for ${Math.round(quiet)} ms and gave none`,
       );
-      logger.warn({ pid: process.pid }, "encoder hangs: it is killed");
+      logger.warn({ encoderPid: process.pid }, "encoder hangs: it is killed");
       process.kill();
     });
   }

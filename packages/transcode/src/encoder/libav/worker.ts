@@ -10,6 +10,8 @@ const pipe = new Socket({ fd: HOST_PIPE });
 // Without a host there is no one to encode for, and no one to end this process.
 pipe.on("close", () => process.exit(0));
 pipe.on("error", () => process.exit(0));
+// A terminal's Ctrl-C reaches the whole group; the host ends its encoders itself, when it has what they still hold.
+process.on("SIGINT", () => {});
 
 /** Waits while the host does not read: what is encoded stays bounded. */
 async function send(...parts: Uint8Array[]): Promise<void> {
