@@ -16,7 +16,7 @@ const scripts: Record<ForeignPlayer, string> = {
 };
 
 /** What a page saw of its video so far. */
-export interface Observation {
+interface Observation {
   readonly currentTime: number;
   /** Times that playback ran dry after it had started. */
   readonly stalls: number;

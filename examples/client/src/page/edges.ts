@@ -98,7 +98,7 @@ export class EdgeDashboard {
 }
 
 /** `12.3 MB`, in decimal units. */
-export function bytes(value: number): string {
+function bytes(value: number): string {
   for (const [unit, size] of [
     ["GB", 1e9],
     ["MB", 1e6],

@@ -4,7 +4,7 @@
 type Line = readonly [x1: number, y1: number, x2: number, y2: number];
 
 /** A letter or digit. */
-export interface Glyph {
+interface Glyph {
   readonly lines: readonly Line[];
   /** Width of its strokes' box. */
   readonly width: number;
@@ -121,12 +121,12 @@ const glyphs: Record<string, Glyph> = {
 };
 
 /** What the font has for a character; a blank for one it lacks. */
-export function glyphOf(character: string): Glyph {
+function glyphOf(character: string): Glyph {
   return glyphs[character] ?? glyphs[" "]!;
 }
 
 /** A glyph as coverage, 0 to 255, ready to be laid over a picture. */
-export interface GlyphBitmap {
+interface GlyphBitmap {
   readonly width: number;
   readonly height: number;
   /** From the pen's position to the bitmap's left and top edge. */
