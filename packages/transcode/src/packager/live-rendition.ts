@@ -1,6 +1,6 @@
 /** One rendition's segments in memory, made from what the segmenter decides. */
 
-import { type Track, type TrackKind, writeFragment, writeInitSegment } from "@ami-streams/media";
+import { type Packet, type Track, type TrackKind, writeFragment, writeInitSegment } from "@ami-streams/media";
 import { GrowingBody } from "./growing-body.ts";
 import { type InitSegment, type Part, Segment } from "./segment.ts";
 import type { ChunkCut, PartClosed, SegmentClosed, SegmentMissed, SegmentOpened } from "./segmenter-event.ts";
@@ -41,6 +41,8 @@ export class LiveRendition {
   #frames = 0;
   #openFrames = 0;
   #frameTicks = 1;
+  /** Ticks at which the newest chunk ends. */
+  #chunkEnd: number | undefined;
   #frameSeconds = 0;
   #prft: { wallClock: number; mediaTime: number } | undefined;
   /** Bytes of segments and initialisation segments held. */
@@ -141,11 +143,13 @@ export class LiveRendition {
     const first = segment.parts.length === 0;
     const bytes = writeFragment({
       track: packets[0]!.track,
-      packets,
+      packets: joined(packets, first ? undefined : this.#chunkEnd),
       sequenceNumber: this.#sequenceNumber++,
       ...(first ? { styp: BRANDS } : {}),
       ...(first && this.#prft !== undefined ? { prft: this.#prft } : {}),
     });
+    const last = packets.at(-1)!;
+    this.#chunkEnd = last.dts + last.duration;
     if (first) segment.independent = packets[0]!.keyframe;
     const part = segment.openPart ?? this.#openPart(segment);
     part.body.append(bytes);
@@ -307,4 +311,15 @@ export class LiveRendition {
   #partName(number: number): string {
     return `${this.prefix}-p${number}.m4s`;
   }
+}
+
+/**
+ * The packets of a chunk, the first of which follows the chunk before in decoding time. Where frames are missing between them, the next one is decoded
+ * early and shown at its time: browsers drop everything up to the next keyframe after a jump of more than two frames (Media Source Extensions, coded
+ * frame processing).
+ */
+function joined(packets: readonly Packet[], end: number | undefined): readonly Packet[] {
+  const first = packets[0]!;
+  if (end === undefined || first.track.kind !== "video" || first.dts <= end) return packets;
+  return [{ ...first, dts: end, duration: first.duration + first.dts - end }, ...packets.slice(1)];
 }
