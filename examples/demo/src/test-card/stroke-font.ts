@@ -126,7 +126,7 @@ function glyphOf(character: string): Glyph {
 }
 
 /** A glyph as coverage, 0 to 255, ready to be laid over a picture. */
-interface GlyphBitmap {
+export interface GlyphBitmap {
   readonly width: number;
   readonly height: number;
   /** From the pen's position to the bitmap's left and top edge. */
