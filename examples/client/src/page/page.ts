@@ -1,7 +1,6 @@
 /** The page: chooses stream, protocol and edge, shows delay and edges, and says how to publish. */
 
-import "@ami-streams/player";
-import type { AmiPlayer } from "@ami-streams/player";
+import { AmiPlayer } from "@ami-streams/player";
 import type { LiveStream, PageConfig } from "../config.ts";
 import { DelayMeter, drawChart } from "./delay.ts";
 import { EdgeDashboard } from "./edges.ts";
@@ -17,14 +16,18 @@ const byId = <T extends HTMLElement = HTMLElement>(id: string): T => {
   return element as T;
 };
 
+const asked = new URLSearchParams(location.search);
+const protocol: Protocol = asked.get("protocol") === "dash" ? "dash" : "hls";
+// Comes while the configuration does. The player says so if it does not.
+AmiPlayer.preload(protocol).catch(() => undefined);
 const config = (await (await fetch("/config.json")).json()) as PageConfig;
 const player = byId<AmiPlayer>("player");
 const meter = new DelayMeter();
 const dashboard = new EdgeDashboard(byId("edges"), config.edges);
 
 const state = {
-  stream: new URLSearchParams(location.search).get("stream") ?? config.stream,
-  protocol: (new URLSearchParams(location.search).get("protocol") === "dash" ? "dash" : "hls") as Protocol,
+  stream: asked.get("stream") ?? config.stream,
+  protocol,
   /** URL of one edge, or "auto" for all in order. */
   edge: "auto",
   live: [] as LiveStream[],
@@ -49,6 +52,8 @@ function play(): void {
   if (player.getAttribute("src") === src) return;
   meter.reset();
   player.setAttribute("src", src);
+  // Not before there is something to play: their script would keep the engine's waiting.
+  player.controls = true;
   showStream();
 }
 
