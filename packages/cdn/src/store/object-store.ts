@@ -27,7 +27,7 @@ export interface StoredObject extends ObjectMetadata {
 /**
  * Objects by key: memory, a folder, an S3-compatible service.
  *
- * A key is a relative path of plain segments, see {@link checkKey}. A reader sees a whole object, the one before or the one after a
+ * A key is a relative path of plain segments: none empty, none that starts with a dot, no control characters, backslashes or colons. A reader sees a whole object, the one before or the one after a
  * `put`, never a mixture.
  */
 export interface ObjectStore {

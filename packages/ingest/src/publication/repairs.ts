@@ -1,17 +1,5 @@
 /** What was put right in a publication, by kind. */
 
-/**
- * - `rebased`: time jumped backward, or far forward; the new time was joined to the old.
- * - `nonMonotonic`: a decoding time did not come after the one before it, and was moved.
- * - `audioResync`: audio was lost or repeated: its time was set anew from the message's.
- * - `negativeComposition`: a picture was to be shown before it is decoded; decoding times were moved forward in time.
- * - `beforeOrigin`: a packet lay before the publication's first one and was moved or dropped.
- * - `falseKeyframe`: marked as a keyframe, without being one.
- * - `withoutConfig`: a frame came before its decoder configuration and was dropped.
- * - `malformed`: a message or sample that cannot be read was dropped.
- * - `lateTrack`: a packet of a track that came after the publication had started was dropped.
- * - `unknownCodec`: a packet of an additional track whose codec is not carried was dropped.
- */
 export const repairKinds = [
   "rebased",
   "nonMonotonic",
@@ -25,7 +13,19 @@ export const repairKinds = [
   "unknownCodec",
 ] as const;
 
-/** See {@link repairKinds}. */
+/**
+ * What can be put right:
+ * - `rebased`: time jumped backward, or far forward; the new time was joined to the old.
+ * - `nonMonotonic`: a decoding time did not come after the one before it, and was moved.
+ * - `audioResync`: audio was lost or repeated: its time was set anew from the message's.
+ * - `negativeComposition`: a picture was to be shown before it is decoded; decoding times were moved forward in time.
+ * - `beforeOrigin`: a packet lay before the publication's first one and was moved or dropped.
+ * - `falseKeyframe`: marked as a keyframe, without being one.
+ * - `withoutConfig`: a frame came before its decoder configuration and was dropped.
+ * - `malformed`: a message or sample that cannot be read was dropped.
+ * - `lateTrack`: a packet of a track that came after the publication had started was dropped.
+ * - `unknownCodec`: a packet of an additional track whose codec is not carried was dropped.
+ */
 export type RepairKind = (typeof repairKinds)[number];
 
 /** How often each repair was made. */
