@@ -3,7 +3,7 @@
  *
  * It reads a strict subset of RFC 9112, whole heads in one piece. The first request on a connection that is anything else, a body, an
  * `Expect`, an upgrade, a field it would have to think about, goes to node:http with all that follows, which stays the one judge of what is
- * unusual or malformed. Measured, this halves the CPU of a cached kilobyte; see bench/edge-vs-nginx.ts.
+ * unusual or malformed. Measured, this halves the CPU of a cached kilobyte; see bench/edge-vs-nginx.bench.ts.
  */
 
 import { STATUS_CODES } from "node:http";
