@@ -47,3 +47,33 @@ test("sound keeps its holes: every one of its frames can be started from", () =>
   const { kept, read } = packed(madeAudioTrack(), [10, 11, 12, 13]);
   expect(read.map(({ dts, pts }) => [dts, pts])).toEqual(kept.map(({ dts, pts }) => [dts, pts]));
 });
+
+test("a frame that comes sooner than the duration sent before it said never overlaps it", () => {
+  const rendition = new LiveRendition("r", "r", { ...madeVideoTrack(), config: avcWithoutSets }, "s", 1.2);
+  const { track } = rendition;
+  const boundary = {
+    number: 0,
+    time: 0,
+    discontinuity: false,
+    discontinuitySequence: 0,
+    programDateTime: 0,
+    keyframe: true,
+  };
+  rendition.openSegment({ type: "segment-opened", rendition: "r", boundary, track, time: 0, startTicks: 0 });
+  const packets = madePackets({ track, count: 6, duration: 3600, gop: 50, size: 20, receivedAt: 0 });
+  // The second chunk starts 90 ticks after the first one's last frame, whose duration was sent as 3600.
+  const late = packets.slice(3).map((packet) => ({ ...packet, dts: packet.dts - 3510, pts: packet.pts - 3510 }));
+  rendition.appendChunk({ type: "chunk-cut", rendition: "r", packets: packets.slice(0, 3) });
+  rendition.appendChunk({ type: "chunk-cut", rendition: "r", packets: late });
+  const { init, body } = rendition.open!;
+  body.end();
+  const reader = createFragmentReader();
+  const read = [...reader.push(init.bytes), ...reader.push(body.bytes!)];
+  expect(read).toHaveLength(6);
+  for (const [index, { dts, pts }] of read.entries()) {
+    const before = read[index - 1];
+    if (before !== undefined) expect(dts).toBeGreaterThanOrEqual(before.dts + before.duration);
+    expect(pts).toBeGreaterThanOrEqual(dts);
+  }
+  expect(read.at(-1)!.pts).toBe(late.at(-1)!.pts);
+});

@@ -127,6 +127,7 @@ export class LiveRendition {
     const wallClock = boundary.programDateTime + (time - boundary.time) * 1000;
     this.#prft = { wallClock, mediaTime: startTicks };
     this.#openFrames = 0;
+    if (boundary.discontinuity) this.#chunkEnd = undefined;
     this.segments.push(
       new Segment({
         name: this.#segmentName(boundary.number),
@@ -141,14 +142,15 @@ export class LiveRendition {
   appendChunk({ packets }: ChunkCut): void {
     const segment = this.open!;
     const first = segment.parts.length === 0;
+    const samples = joined(packets, this.#chunkEnd, first);
     const bytes = writeFragment({
       track: packets[0]!.track,
-      packets: joined(packets, first ? undefined : this.#chunkEnd),
+      packets: samples,
       sequenceNumber: this.#sequenceNumber++,
       ...(first ? { styp: BRANDS } : {}),
       ...(first && this.#prft !== undefined ? { prft: this.#prft } : {}),
     });
-    const last = packets.at(-1)!;
+    const last = samples.at(-1)!;
     this.#chunkEnd = last.dts + last.duration;
     if (first) segment.independent = packets[0]!.keyframe;
     const part = segment.openPart ?? this.#openPart(segment);
@@ -314,12 +316,29 @@ export class LiveRendition {
 }
 
 /**
- * The packets of a chunk, the first of which follows the chunk before in decoding time. Where frames are missing between them, the next one is decoded
- * early and shown at its time: browsers drop everything up to the next keyframe after a jump of more than two frames (Media Source Extensions, coded
- * frame processing).
+ * The packets of a chunk, so that it follows the chunk before in decoding time.
+ *
+ * Where frames are missing between them, the next one is decoded early and shown at its time: browsers drop everything up to the next keyframe
+ * after a jump of more than two frames (Media Source Extensions, coded frame processing). Only a segment may start after a hole. Where the duration
+ * that was sent turns out too long, because a late source caught up, the next frames are decoded late: fragments never overlap.
  */
-function joined(packets: readonly Packet[], end: number | undefined): readonly Packet[] {
+function joined(packets: readonly Packet[], end: number | undefined, startsSegment: boolean): readonly Packet[] {
   const first = packets[0]!;
-  if (end === undefined || first.track.kind !== "video" || first.dts <= end) return packets;
-  return [{ ...first, dts: end, duration: first.duration + first.dts - end }, ...packets.slice(1)];
+  if (end === undefined || first.track.kind !== "video" || first.dts === end) return packets;
+  if (first.dts > end) {
+    if (startsSegment) return packets;
+    return [{ ...first, dts: end, duration: first.duration + first.dts - end }, ...packets.slice(1)];
+  }
+  let at = end;
+  return packets.map((packet) => {
+    if (packet.dts >= at) return packet;
+    const late = {
+      ...packet,
+      dts: at,
+      pts: Math.max(packet.pts, at),
+      duration: Math.max(1, packet.dts + packet.duration - at),
+    };
+    at += late.duration;
+    return late;
+  });
 }
