@@ -133,6 +133,10 @@ class DashEngine implements Engine {
     this.#listening.abort();
     this.#failed = true;
     this.#ready = false;
+    // dash.js 5 sets the playback rate once the video can play, and forgets to stop waiting: later, with another engine, that would be an
+    // uncaught TypeError. What waits is let go while dash.js still has its video.
+    const { readyState = HTMLMediaElement.HAVE_ENOUGH_DATA } = this.#video ?? {};
+    if (readyState < HTMLMediaElement.HAVE_FUTURE_DATA) this.#video?.dispatchEvent(new Event("canplay"));
     this.#player.destroy();
     this.#video?.removeAttribute("src");
     this.#video = null;
