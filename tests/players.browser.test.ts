@@ -32,8 +32,8 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
     await site?.[Symbol.asyncDispose]();
   });
 
-  /** All players at once on the same stream. */
-  async function viewAll(stream: string): Promise<readonly Viewing[]> {
+  /** Players at once on the same stream. */
+  async function viewAll(stream: string, players = combinations): Promise<readonly Viewing[]> {
     const url = deployment.edge(`/live/${stream}/index.m3u8`);
     const { playlist } = await multivariant(url, AbortSignal.timeout(30_000));
     // shaka-player looks for captions in the segment two before the last, and fails on a playlist that has no such.
@@ -41,7 +41,7 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
       if (media.playlist.segments.length >= 4) break;
     }
     const viewings = await Promise.all(
-      combinations.map(([player, manifest]) =>
+      players.map(([player, manifest]) =>
         view(session, site.url, player, deployment.edge(`/live/${stream}/${manifest}`)),
       ),
     );
@@ -49,20 +49,27 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
     return viewings;
   }
 
-  const named = <T>(values: readonly T[]) =>
-    Object.fromEntries(combinations.map(([player, manifest], index) => [`${player} ${manifest}`, values[index]!]));
+  const named = <T>(values: readonly T[], players = combinations) =>
+    Object.fromEntries(players.map(([player, manifest], index) => [`${player} ${manifest}`, values[index]!]));
 
-  test("hls.js, dash.js and shaka-player play two minutes without a stall", async () => {
+  test("hls.js and dash.js play two minutes without a stall", async () => {
+    const players = combinations.filter(([player]) => player !== "shaka-player");
     await using _publisher = ffmpeg(testPicture({ rate: "25", gop: 50, bitrate: 400 }), deployment.rtmp("steady"));
-    const viewings = await viewAll("steady");
+    const viewings = await viewAll("steady", players);
     const before = await Promise.all(viewings.map((viewing) => viewing.observe()));
     await Promise.all(viewings.map((viewing) => viewing.played(120, 150_000)));
     const after = await Promise.all(viewings.map((viewing) => viewing.observe()));
     expect(
       named(
         after.map(({ stalls, errors, width }, index) => ({ stalls: stalls - before[index]!.stalls, errors, width })),
+        players,
       ),
-    ).toEqual(named(combinations.map(() => ({ stalls: 0, errors: [], width: 640 }))));
+    ).toEqual(
+      named(
+        players.map(() => ({ stalls: 0, errors: [], width: 640 })),
+        players,
+      ),
+    );
     for (const { audioBytes, frames } of after) {
       expect(audioBytes).toBeGreaterThan(0);
       expect(frames).toBeGreaterThan(120 * 20);
