@@ -142,6 +142,20 @@ describe("npm start", () => {
     expect(demo.stderr()).toContain("no-such-file.mp4");
   });
 
+  test("ends with whoever started it, even if that is killed", async () => {
+    const args = ["demo", "--json", "--no-source", "--port-base", String(await freePorts())];
+    // As npm does it: a shell in between, which passes no signal on.
+    const command = `"${process.execPath}" "${start}" ${args.join(" ")}; true`;
+    const shell = spawn("sh", ["-c", command], { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+    await once(shell.stdout, "data");
+    const family = await descendants(shell.pid!);
+    expect(family.length).toBeGreaterThan(2);
+    const closed = once(shell.stdout, "close");
+    shell.kill("SIGKILL");
+    // The pipe closes when the last process that holds it is gone: nobody stays behind.
+    await closed;
+  });
+
   test("--help lists every option", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [start, "demo", "--help"], { cwd: root });
     for (const option of ["--input", "--no-source", "--port-base", "--json", "--encoder"])
