@@ -10,7 +10,7 @@ const {
   PORT = "8081",
   HOST = "127.0.0.1",
   ENCODER = "libav",
-  PUBLISH_KEY,
+  PUBLISH_KEY = "",
   VOD_FOLDER,
   LOG_LEVEL = "info",
   METRICS_PORT,
@@ -25,7 +25,7 @@ await using origin = await startOrigin({
   host: HOST,
   encoder: ENCODER,
   // `rtmp://…/live/name?key=secret` in OBS's stream key field.
-  ...(PUBLISH_KEY === undefined
+  ...(PUBLISH_KEY === ""
     ? {}
     : { authorize: ({ action, query }) => action === "play" || query.get("key") === PUBLISH_KEY }),
   ...(VOD_FOLDER === undefined ? {} : { vod: await createFolderStore(VOD_FOLDER) }),

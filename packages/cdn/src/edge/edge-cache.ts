@@ -21,6 +21,7 @@ import type { FillHead } from "./fill/fill.ts";
 import { type Flight, Flights } from "./fill/flights.ts";
 import { splitHeaders } from "./fill/response-head.ts";
 import { ageOf, ttlOf } from "./freshness/freshness.ts";
+import { NewestPlaylists } from "./live/newest-playlists.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import { createS3FifoTier } from "./memory-tier/s3-fifo.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
@@ -54,6 +55,7 @@ export class EdgeCache {
   readonly #keys: CacheKeys;
   readonly #tier: MemoryTier<StoredResponse>;
   readonly #flights: Flights;
+  readonly #newest = new NewestPlaylists();
   readonly #forwarder: Forwarder;
   readonly #via: string;
   readonly #counters = createCounters();
@@ -95,7 +97,7 @@ export class EdgeCache {
     const now = this.#parts.clock();
     switch (decideLookup(request, stored, now)) {
       case "hit":
-        return this.#fromStored(request, stored!, now);
+        return this.#newer(request, key, now) ?? this.#fromStored(request, stored!, now);
       case "stale-while-revalidate":
         this.#flights.refresh(request, key, fullKey, stored!);
         return this.#fromStored(request, stored!, now);
@@ -103,13 +105,22 @@ export class EdgeCache {
         return this.#pass(request, key, "method");
       case "miss":
       case "revalidate":
-        return this.#through(request, key);
+        return this.#newer(request, key, now) ?? this.#through(request, key);
     }
   }
 
   close(): void {
     this.#flights.close();
     this.#tier.clear();
+  }
+
+  /** The newest playlist instead of the one that a client asks for, where that is at hand and fresh. */
+  #newer(request: RawRequest, key: string, now: number): RawResponse | undefined {
+    const newer = this.#newest.newerThan(key, now);
+    if (newer === undefined) return undefined;
+    const stored = this.#tier.get(this.#flights.vary.keyOf(newer, request.headers));
+    if (stored === undefined || decideLookup(request, stored, now) !== "hit") return undefined;
+    return this.#fromStored(request, stored, now);
   }
 
   #fromStored(request: RawRequest, stored: StoredResponse, now: number, status?: CacheStatus): RawResponse {
@@ -163,8 +174,9 @@ export class EdgeCache {
         if (boarded === undefined) break;
         const answer = await this.#fromFlight(request, boarded, forward);
         if (answer === "retry") continue;
-        if (answer !== "pass") return answer;
-        break;
+        if (answer === "pass") break;
+        if (answer.status === 200) this.#newest.note(key, this.#parts.clock());
+        return answer;
       }
     } catch (error) {
       return request.signal.aborted ? this.#left() : this.#fail(502, error, forward);

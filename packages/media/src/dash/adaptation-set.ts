@@ -28,6 +28,7 @@ export interface ProducerReferenceTime {
   readonly wallClockTime: number;
   /** Ticks of the representation's timescale. */
   readonly presentationTime: number;
+  /** What `wallClockTime` was read from, which also says that it is a date (§5.12.3). */
   readonly utcTiming?: Descriptor;
 }
 

@@ -22,7 +22,7 @@ describe("low-latency HLS", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -63,7 +63,7 @@ describe("low-latency HLS", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -176,7 +176,7 @@ describe("low-latency HLS", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -284,7 +284,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -336,7 +336,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -380,7 +380,7 @@ describe("a publisher that leaves and comes back", () => {
       #EXT-X-VERSION:9
       #EXT-X-INDEPENDENT-SEGMENTS
       #EXT-X-TARGETDURATION:2
-      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=1.89
+      #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,HOLD-BACK=6,PART-HOLD-BACK=2.52
       #EXT-X-PART-INF:PART-TARGET=0.63
       #EXT-X-MEDIA-SEQUENCE:0
       #EXT-X-DISCONTINUITY-SEQUENCE:0
@@ -544,7 +544,9 @@ describe("DASH", () => {
         </ServiceDescription>
         <Period id="0" start="PT0S">
           <AdaptationSet id="0" contentType="video" segmentAlignment="true" mimeType="video/mp4" startWithSAP="1">
-            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0">
+              <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-xsdate:2014" value="time"/>
+            </ProducerReferenceTime>
             <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
             <Representation id="720p" bandwidth="408880" width="1280" height="720" frameRate="25" codecs="avc1.64001f">
               <SegmentTemplate media="$RepresentationID$/s0-$Number$.m4s" initialization="$RepresentationID$/s0-init0.mp4" timescale="90000" presentationTimeOffset="0" availabilityTimeOffset="1.79" availabilityTimeComplete="false" startNumber="0">
@@ -556,7 +558,9 @@ describe("DASH", () => {
           </AdaptationSet>
           <AdaptationSet id="1" lang="de" contentType="audio" segmentAlignment="true" mimeType="audio/mp4">
             <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
-            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0">
+              <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-xsdate:2014" value="time"/>
+            </ProducerReferenceTime>
             <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
             <Representation id="audio" bandwidth="77682" audioSamplingRate="44100" codecs="mp4a.40.2">
               <SegmentTemplate media="$RepresentationID$/s0-$Number$.m4s" initialization="$RepresentationID$/s0-init0.mp4" timescale="44100" presentationTimeOffset="0" availabilityTimeOffset="1.79" availabilityTimeComplete="false" startNumber="0">
@@ -592,7 +596,9 @@ describe("DASH", () => {
         </ServiceDescription>
         <Period id="0" start="PT0S" duration="PT5S">
           <AdaptationSet id="0" contentType="video" segmentAlignment="true" mimeType="video/mp4" startWithSAP="1">
-            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:00Z" presentationTime="0">
+              <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-xsdate:2014" value="time"/>
+            </ProducerReferenceTime>
             <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
             <Representation id="720p" bandwidth="409120" width="1280" height="720" frameRate="25" codecs="avc1.64001f">
               <SegmentTemplate media="$RepresentationID$/s0-$Number$.m4s" initialization="$RepresentationID$/s0-init0.mp4" timescale="90000" presentationTimeOffset="0" startNumber="0">
@@ -606,7 +612,9 @@ describe("DASH", () => {
         </Period>
         <Period id="1" start="PT15S">
           <AdaptationSet id="0" contentType="video" segmentAlignment="true" mimeType="video/mp4" startWithSAP="1">
-            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:15Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" inband="true" type="encoder" wallClockTime="2026-01-01T12:00:15Z" presentationTime="0">
+              <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-xsdate:2014" value="time"/>
+            </ProducerReferenceTime>
             <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
             <Representation id="720p" bandwidth="409120" width="1280" height="720" frameRate="25" codecs="avc1.64001f">
               <SegmentTemplate media="$RepresentationID$/s0-$Number$.m4s" initialization="$RepresentationID$/s0-init1.mp4" timescale="90000" presentationTimeOffset="0" availabilityTimeOffset="1.79" availabilityTimeComplete="false" startNumber="3">

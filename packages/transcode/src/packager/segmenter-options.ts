@@ -24,7 +24,7 @@ export interface SegmenterOptions {
 }
 
 export const DEFAULT_SEGMENT_DURATION = 2;
-/** Gives a part target of 0.21 s and so a hold-back of 0.63 s. */
+/** Gives a part target of 0.21 s and so a hold-back of 0.84 s. */
 export const DEFAULT_PART_DURATION = 0.2;
 /** The longest first group of pictures that is waited for. */
 export const DEFAULT_MAX_SEGMENT_DURATION = 10;

@@ -62,8 +62,12 @@ export function mpd(window: LiveWindow, state: MpdState): Mpd {
       },
     ],
     periods: filled,
-    utcTimings: [{ schemeIdUri: "urn:mpeg:dash:utc:http-xsdate:2014", value: state.time }],
+    utcTimings: [clock(state)],
   };
+}
+
+function clock({ time }: MpdState) {
+  return { schemeIdUri: "urn:mpeg:dash:utc:http-xsdate:2014", value: time };
 }
 
 function liveness(state: MpdState) {
@@ -89,7 +93,7 @@ function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefi
     const before = sets.get(key);
     if (before !== undefined)
       sets.set(key, { ...before, representations: [...before.representations, representation] });
-    else sets.set(key, writtenSet(sets.size, track, representation, period));
+    else sets.set(key, writtenSet(sets.size, track, representation, period, state));
   }
   const start = (period.start.programDateTime - state.availabilityStart) / 1000;
   return {
@@ -100,7 +104,13 @@ function writtenPeriod(window: LiveWindow, period: Period, next: Period | undefi
   };
 }
 
-function writtenSet(id: number, track: Track, representation: Representation, period: Period): AdaptationSet {
+function writtenSet(
+  id: number,
+  track: Track,
+  representation: Representation,
+  period: Period,
+  state: MpdState,
+): AdaptationSet {
   return {
     id,
     contentType: track.kind,
@@ -117,6 +127,8 @@ function writtenSet(id: number, track: Track, representation: Representation, pe
         type: "encoder",
         wallClockTime: Math.round(period.start.programDateTime),
         presentationTime: Math.round(period.start.time * track.timescale),
+        // Without it wallClockTime is taken for an NTP timestamp (shaka-player).
+        utcTiming: clock(state),
       },
     ],
     representations: [representation],

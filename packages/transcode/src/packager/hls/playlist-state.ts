@@ -16,5 +16,8 @@ export const SKIP_TARGETS = 6;
 export const PART_TARGETS = 3;
 /** Clients of plain HLS stay this many target durations behind the end (§4.4.3.8). */
 export const HOLD_BACK_TARGETS = 3;
-/** Clients of low-latency HLS stay this many part targets behind the end (§4.4.3.8). */
-export const HOLD_BACK_PARTS = 3;
+/**
+ * Clients of low-latency HLS stay this many part targets behind the end (§4.4.3.8). Three is the least that is allowed; with parts of
+ * 0.2 s that leaves a player that joins on a busy machine, or over a slow line, too little in hand.
+ */
+export const HOLD_BACK_PARTS = 4;
