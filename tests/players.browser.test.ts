@@ -33,7 +33,7 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
   });
 
   /** Players at once on the same stream. */
-  async function viewAll(stream: string, options: Parameters<typeof view>[4] = {}): Promise<readonly Viewing[]> {
+  async function viewAll(stream: string): Promise<readonly Viewing[]> {
     const url = deployment.edge(`/live/${stream}/index.m3u8`);
     const { playlist } = await multivariant(url, AbortSignal.timeout(30_000));
     // shaka-player looks for captions in the segment two before the last, and fails on a playlist that has no such.
@@ -42,7 +42,7 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
     }
     const viewings = await Promise.all(
       combinations.map(([player, manifest]) =>
-        view(session, site.url, player, deployment.edge(`/live/${stream}/${manifest}`), options),
+        view(session, site.url, player, deployment.edge(`/live/${stream}/${manifest}`)),
       ),
     );
     await Promise.all(viewings.map((viewing) => viewing.playing));
@@ -54,7 +54,9 @@ describe.skipIf(peer("chromium") === null || peer("ffmpeg") === null)("in Chromi
 
   test("hls.js, dash.js and shaka-player play two minutes without a stall", async () => {
     await using _publisher = ffmpeg(testPicture({ rate: "25", gop: 50, bitrate: 400 }), deployment.rtmp("steady"));
-    const viewings = await viewAll("steady", { hlsSequenceMode: true });
+    const viewings = await viewAll("steady");
+    // Four players that start at once on a small machine take each other's time.
+    await Promise.all(viewings.map((viewing) => viewing.played(5, 30_000)));
     const before = await Promise.all(viewings.map((viewing) => viewing.observe()));
     await Promise.all(viewings.map((viewing) => viewing.played(120, 150_000)));
     const after = await Promise.all(viewings.map((viewing) => viewing.observe()));

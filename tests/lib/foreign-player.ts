@@ -63,20 +63,19 @@ export async function createBlankSite(): Promise<AsyncDisposable & { readonly ur
 /**
  * Opens a page of `site` and plays the manifest with a foreign player.
  *
- * @param options.hlsSequenceMode - shaka-player 5.2.12 drops parts of HLS that begin with no keyframe (shaka-player#10589, mended after it).
- *   This is the way around that they name; but then it sometimes stands still at a discontinuity. Default false.
+ * shaka-player is of the maintained 4.16 branch: 5.2.12, the newest, drops parts that begin with no keyframe (shaka-player#10589, mended
+ * after it), and loses its place at a discontinuity that follows a pause of some seconds (so does 5.1.12).
  */
 export async function view(
   session: BrowserSession,
   site: string,
   player: ForeignPlayer,
   url: string,
-  { hlsSequenceMode = false }: { hlsSequenceMode?: boolean } = {},
 ): Promise<Viewing> {
   const page = await session.page({ width: 640, height: 400 });
   await page.goto(site);
   await page.addScriptTag({ path: fileURLToPath(new URL(`../node_modules/${scripts[player]}`, import.meta.url)) });
-  await page.evaluate(startPlayer, { player, url, hlsSequenceMode });
+  await page.evaluate(startPlayer, { player, url });
   const observe = () => page.evaluate(() => window.observe());
   return {
     page,
@@ -106,14 +105,8 @@ declare global {
   }
 }
 
-interface PageOptions {
-  readonly player: ForeignPlayer;
-  readonly url: string;
-  readonly hlsSequenceMode: boolean;
-}
-
 // Runs in the page; the libraries are globals there.
-async function startPlayer({ player, url, hlsSequenceMode }: PageOptions): Promise<void> {
+async function startPlayer({ player, url }: { player: ForeignPlayer; url: string }): Promise<void> {
   const video = document.querySelector("video");
   if (video === null) throw new Error("no video");
   const began = performance.now();
@@ -170,11 +163,8 @@ async function startPlayer({ player, url, hlsSequenceMode }: PageOptions): Promi
     await instance.attach(video);
     instance.configure({
       streaming: { lowLatencyMode: true },
-      manifest: {
-        hls: { sequenceMode: hlsSequenceMode },
-        // Part of its preset for low latency, which it only applies after it has taken the end of the segment in the making for now.
-        dash: { autoCorrectDrift: false },
-      },
+      // Part of its preset for low latency, which it only applies after it has taken the end of the segment in the making for now.
+      manifest: { dash: { autoCorrectDrift: false } },
     });
     instance.addEventListener("error", ({ detail }) => {
       const { severity, category, code, data } = detail;

@@ -227,8 +227,13 @@ describe("low-latency HLS", () => {
     await scene.send(20);
     await scene.leave();
     scene.publish([video25]);
-    await scene.send(5.3);
-    expect(await scene.text("/720p/index.m3u8?_HLS_skip=YES")).not.toContain("EXT-X-SKIP");
+    // At first in the segment that is being made, which has parts only.
+    for (const seconds of [1, 4.3]) {
+      await scene.send(seconds);
+      const playlist = await scene.text("/720p/index.m3u8?_HLS_skip=YES");
+      expect(playlist).toContain("EXT-X-DISCONTINUITY\n");
+      expect(playlist).not.toContain("EXT-X-SKIP");
+    }
   });
 
   test("keeps the target duration and the part target when the publisher comes back with other ones", async () => {

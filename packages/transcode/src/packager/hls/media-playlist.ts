@@ -38,8 +38,8 @@ export function lowLatencyPlaylist(
     segments.push(writtenSegment(segment, maps, !state.ended && at + segment.duration > withParts));
     at += segment.duration;
   }
-  const skipped = skip ? skippable(listed, end - SKIP_TARGETS * targetDuration) : 0;
   const open = state.ended ? undefined : rendition.open;
+  const skipped = skip ? skippable(listed, open, end - SKIP_TARGETS * targetDuration) : 0;
   return {
     type: "media",
     independentSegments: startsAreIndependent(listed, open),
@@ -92,8 +92,8 @@ function listedEnd(listed: readonly Segment[], rendition: LiveRendition): number
 }
 
 /** How many segments end before `boundary` seconds. None where a discontinuity is in the playlist: hls.js loses count of it (hls.js#6949). */
-function skippable(listed: readonly Segment[], boundary: number): number {
-  if (listed.some((segment) => segment.boundary.discontinuity)) return 0;
+function skippable(listed: readonly Segment[], open: Segment | undefined, boundary: number): number {
+  if (open?.boundary.discontinuity || listed.some((segment) => segment.boundary.discontinuity)) return 0;
   let seconds = 0;
   let count = 0;
   for (const segment of listed) {
