@@ -3,15 +3,19 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { DemoAddresses } from "@ami-streams/example-demo";
 import { checkAuthoring, formatViolations, parsePlaylist } from "@ami-streams/media";
-import { footage } from "@ami-streams/testing";
+import { footage, peer } from "@ami-streams/testing";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { build } from "./lib/built.ts";
 import { follow, multivariant } from "./lib/playlist.ts";
+import { testPicture } from "./lib/publisher.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const start = fileURLToPath(new URL("../scripts/start.mjs", import.meta.url));
@@ -108,16 +112,13 @@ describe("npm start", () => {
     expect(await (await fetch(`${edges[0]}/live.json`)).json()).toEqual({ streams: [] });
   });
 
-  test.skipIf(footage("h264-1080p25-bframes-aac48.mp4") === null)(
+  test.skipIf(footage("h264-1080p25-bframes-aac48.mp4") === null && peer("ffmpeg") === null)(
     "--input loops a file, and its seam is a boundary that players survive",
-    async ({ signal }) => {
-      await using demo = await run([
-        "--json",
-        "--encoder",
-        "none",
-        "--input",
-        footage("h264-1080p25-bframes-aac48.mp4")!,
-      ]);
+    async ({ signal, onTestFinished }) => {
+      const folder = await mkdtemp(join(tmpdir(), "input-"));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const input = footage("h264-1080p25-bframes-aac48.mp4") ?? (await fiveSeconds(join(folder, "input.mp4")));
+      await using demo = await run(["--json", "--encoder", "none", "--input", input]);
       const { edges, streams } = await demo.addresses;
       const url = edges[0]! + streams[0]!.hls;
       const { playlist } = await multivariant(url, signal);
@@ -162,6 +163,13 @@ describe("npm start", () => {
       expect(stdout).toContain(option);
   });
 });
+
+/** As real footage: B-frames, and sound that ends at another time than the picture. */
+async function fiveSeconds(path: string): Promise<string> {
+  const length = ["-t", "5", "-y", path];
+  await promisify(execFile)(peer("ffmpeg")!, [...testPicture({ gop: 25, bframes: 2 }), ...length]);
+  return path;
+}
 
 interface Run extends AsyncDisposable {
   readonly pid: number;
