@@ -21,6 +21,15 @@ test("fresh answers are hits with Age; stale ones are asked for again", async ()
   expect(await miss.text()).toBe("2");
 });
 
+test("an answer is as old as the caches before this one say", async () => {
+  const { state, ask } = cached({ "cache-control": "max-age=60", age: "50, 7" });
+  expect((await ask("/a")).headers.get("age")).toBe("50");
+  state.now += 9_000;
+  expect(await (await ask("/a")).text()).toBe("1");
+  state.now += 2_000;
+  expect(await (await ask("/a")).text()).toBe("2");
+});
+
 test("a stale answer with an ETag is asked about, and 304 makes it fresh again", async () => {
   const state = { now: 0, asked: [] as (string | null)[] };
   await using edge = createEdge({

@@ -46,7 +46,20 @@ test("dates are read in all three forms, and nothing else is a date", () => {
   expect(parseHttpDate("Sunday, 06-Nov-94 08:49:37 GMT")).toBe(784111777000);
   expect(parseHttpDate("Sun Nov  6 08:49:37 1994")).toBe(784111777000);
   expect(parseHttpDate("0")).toBeUndefined();
-  expect(parseHttpDate("1994-11-06T08:49:37Z")).toBeUndefined();
+  expect(parseHttpDate("SUN, 06 nov 1994 08:49:37 gmt")).toBe(784111777000);
+  for (const wrong of [
+    "1994-11-06T08:49:37Z",
+    "Sun, 06 Nov 1994 08:49:37 UTC",
+    "Sun 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06  Nov 1994 08:49:37 GMT",
+    "Sun, 06-Nov-1994 08:49:37 GMT",
+    "Sun, 06 Nov 94 08:49:37 GMT",
+    "Sun, 06 Nov 1994 8:49:37 GMT",
+    "Sun, 06 Nov 1994 24:00:00 GMT",
+    "Sun, 32 Nov 1994 08:49:37 GMT",
+  ]) {
+    expect(parseHttpDate(wrong), wrong).toBeUndefined();
+  }
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 4_102_444_800 }), (seconds) => {
       expect(parseHttpDate(formatHttpDate(seconds * 1000))).toBe(seconds * 1000);

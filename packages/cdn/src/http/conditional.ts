@@ -41,15 +41,44 @@ export function ifRangeHolds(headers: Fields, { etag, lastModified }: Validators
   return date !== undefined && date === lastModified;
 }
 
+const TIME = "(\\d\\d):(\\d\\d):(\\d\\d)";
+const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/** `Sun, 06 Nov 1994 08:49:37 GMT`. */
+const IMF_FIXDATE = new RegExp(`^[a-z]{3}, (\\d\\d) ([a-z]{3}) (\\d{4}) ${TIME} GMT$`, "i");
+/** `Sunday, 06-Nov-94 08:49:37 GMT`. */
+const RFC850_DATE = new RegExp(`^[a-z]{6,9}, (\\d\\d)-([a-z]{3})-(\\d\\d) ${TIME} GMT$`, "i");
+/** `Sun Nov  6 08:49:37 1994`. */
+const ASCTIME_DATE = new RegExp(`^[a-z]{3} ([a-z]{3}) ([ \\d]\\d) ${TIME} (\\d{4})$`, "i");
+
 /**
- * Milliseconds of an HTTP date, in any of the three forms (RFC 9110 §5.6.7).
+ * Milliseconds of an HTTP date, in any of the three forms (RFC 9110 §5.6.7), upper or lower case.
  *
- * @returns undefined for anything else.
+ * @returns undefined for anything else: `Date.parse` would take much that other caches do not.
  */
 export function parseHttpDate(field: string | undefined): number | undefined {
-  if (field === undefined || !/^[A-Z][a-z]{2,8},? .*\d\d:\d\d:\d\d/.test(field)) return undefined;
-  const time = Date.parse(/GMT|UTC/.test(field) ? field : `${field} GMT`);
-  return Number.isNaN(time) ? undefined : time;
+  if (field === undefined) return undefined;
+  const fixed = IMF_FIXDATE.exec(field);
+  if (fixed !== null) return timeOf(Number(fixed[3]), fixed[2]!, fixed[1]!, fixed.slice(4, 7));
+  const ascii = ASCTIME_DATE.exec(field);
+  if (ascii !== null) return timeOf(Number(ascii[6]), ascii[1]!, ascii[2]!, ascii.slice(3, 6));
+  const short = RFC850_DATE.exec(field);
+  return short === null ? undefined : timeOf(yearOf(Number(short[3])), short[2]!, short[1]!, short.slice(4, 7));
+}
+
+/** A year of two digits is never more than 50 years ahead. */
+function yearOf(digits: number): number {
+  const now = new Date().getUTCFullYear();
+  const year = now - (now % 100) + digits;
+  return year > now + 50 ? year - 100 : year;
+}
+
+function timeOf(year: number, month: string, day: string, clock: readonly string[]): number | undefined {
+  const [hours = 0, minutes = 0, seconds = 0] = clock.map(Number);
+  const index = MONTHS.indexOf(month.toLowerCase());
+  const time = Date.UTC(year, index, Number(day), hours, minutes, seconds);
+  const isDate =
+    index >= 0 && new Date(time).getUTCDate() === Number(day) && hours < 24 && minutes < 60 && seconds < 60;
+  return isDate ? time : undefined;
 }
 
 /** A date as HTTP writes it. */

@@ -23,6 +23,7 @@ export interface FillHead {
   /** End-to-end fields. */
   readonly headers: readonly string[];
   readonly cacheStatus: string | undefined;
+  readonly age: string | undefined;
   readonly decision: StorageDecision;
   /** Request fields that it varies by, stored or not; null: by anything. */
   readonly vary: readonly string[] | null;
@@ -146,7 +147,7 @@ export class Fill {
       onEnd(undefined);
       throw error;
     }
-    const { headers, cacheStatus } = splitHeaders(response.headers);
+    const { headers, cacheStatus, age } = splitHeaders(response.headers);
     const { status, closeDelimited } = response;
     const receivedAt = clock();
     const systemTime = systemClock();
@@ -154,6 +155,7 @@ export class Fill {
       request,
       status,
       headers,
+      age,
       closeDelimited,
       requestedAt,
       receivedAt,
@@ -163,7 +165,7 @@ export class Fill {
     });
     const length = response.body === null ? 0 : contentLengthOf(headers);
     const vary = varyNames(joinedFieldOf(headers, "vary"));
-    this.#arrived = { status, headers, cacheStatus, decision, vary, requestedAt, receivedAt, systemTime, length };
+    this.#arrived = { status, headers, cacheStatus, age, decision, vary, requestedAt, receivedAt, systemTime, length };
     this.#stored = decision.store && !this.#invalidated;
     if (decision.store) this.body.keepAtMost(maxObjectBytes);
     onHead(this.#arrived);

@@ -182,6 +182,7 @@ export class Flights {
       request,
       status: stored.status,
       headers,
+      age: head.age,
       closeDelimited: false,
       requestedAt: head.requestedAt,
       receivedAt: head.receivedAt,

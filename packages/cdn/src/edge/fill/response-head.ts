@@ -5,10 +5,11 @@ import { fieldOf, hopByHop, joinedFieldOf } from "../../http/fields.ts";
 /** Fields that this edge writes anew on every answer. */
 const REWRITTEN = new Set(["age", "cache-status", "via"]);
 
-/** End-to-end fields of a response, and its `Cache-Status` so far. */
+/** End-to-end fields of a response, its `Cache-Status` so far, and its `Age`. */
 export function splitHeaders(headers: readonly string[]): {
   headers: readonly string[];
   cacheStatus: string | undefined;
+  age: string | undefined;
 } {
   const isHopByHop = hopByHop(fieldOf(headers, "connection"));
   const kept: string[] = [];
@@ -16,7 +17,7 @@ export function splitHeaders(headers: readonly string[]): {
     const name = headers[at]!;
     if (!isHopByHop(name) && !REWRITTEN.has(name)) kept.push(name, headers[at + 1]!);
   }
-  return { headers: kept, cacheStatus: joinedFieldOf(headers, "cache-status") };
+  return { headers: kept, cacheStatus: joinedFieldOf(headers, "cache-status"), age: fieldOf(headers, "age") };
 }
 
 /**

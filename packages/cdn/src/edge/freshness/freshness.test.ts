@@ -10,7 +10,8 @@ const now = Date.UTC(2026, 0, 1);
 
 function freshness(fields: Record<string, string>, status = 200) {
   const headers = Object.entries(fields).flat();
-  return freshnessOf({ status, headers, requestedAt: now, receivedAt: now, systemTime: now, negativeTtl: 1 });
+  const { age } = fields;
+  return freshnessOf({ status, headers, age, requestedAt: now, receivedAt: now, systemTime: now, negativeTtl: 1 });
 }
 
 test.each([

@@ -22,6 +22,8 @@ export interface Freshness {
 export interface FreshnessOptions {
   readonly status: number;
   readonly headers: readonly string[];
+  /** The `Age` field, as the cache before this one wrote it. */
+  readonly age: string | undefined;
   /** Milliseconds of the clock when the request went out. */
   readonly requestedAt: number;
   /** Milliseconds of the clock when the response head arrived. */
@@ -37,8 +39,9 @@ export function freshnessOf(options: FreshnessOptions, directives = directivesOf
   const { headers, requestedAt, receivedAt, systemTime } = options;
   const date = parseHttpDate(fieldOf(headers, "date"));
   const apparentAge = date === undefined ? 0 : Math.max(0, (systemTime - date) / 1000);
-  const ageField = fieldOf(headers, "age");
-  const ageValue = ageField !== undefined && /^\d+$/.test(ageField) ? Math.min(Number(ageField), 2 ** 31) : 0;
+  // Of several, the first counts; what is no number is as good as nothing (RFC 9111 §5.1).
+  const ageField = /^\d+(?=\s*(?:,|$))/.exec(options.age ?? "")?.[0];
+  const ageValue = ageField === undefined ? 0 : Math.min(Number(ageField), 2 ** 31);
   const correctedAge = ageValue + (receivedAt - requestedAt) / 1000;
   // A Date has whole seconds and may come from another clock: below two seconds it says nothing about age.
   const initialAge = Math.max(apparentAge < 2 ? 0 : apparentAge, ageValue === 0 ? 0 : correctedAge);

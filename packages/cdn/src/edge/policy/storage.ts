@@ -28,6 +28,8 @@ export interface StorageInput {
   readonly request: Pick<RawRequest, "headers">;
   readonly status: number;
   readonly headers: readonly string[];
+  /** The response's `Age` field. */
+  readonly age: string | undefined;
   /** The end of the body is only known by the connection's: whether it is whole, nobody can tell. */
   readonly closeDelimited: boolean;
   readonly requestedAt: number;
