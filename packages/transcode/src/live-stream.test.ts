@@ -1,7 +1,7 @@
 import { createPacketBroadcast } from "@ami-streams/media";
 import { describe, expect, test } from "vitest";
 import type { Rung } from "./ladder/rung.ts";
-import { createLiveStream } from "./live-stream.ts";
+import { createLiveStream, type LiveStream } from "./live-stream.ts";
 import { isPending } from "./packager/testing/live-scene.ts";
 import { MadeFeed } from "./packager/testing/made-feed.ts";
 import { interleave, madeAudioTrack, madePackets, madeVideoTrack } from "./packager/testing/made-packets.ts";
@@ -86,6 +86,29 @@ describe("a live stream with an encoder", () => {
     const playlist = await (await stream.handle(request("/index.m3u8"))).text();
     expect(playlist).toContain("\n720p/index.m3u8\n");
     expect(playlist).toContain('URI="audio/index.m3u8"');
+  });
+
+  test.each([
+    ["replaced by another", (stream: LiveStream) => stream.publish({ tracks: [video, audio], packets: once })],
+    ["closed", (stream: LiveStream) => stream.close()],
+  ])("ends a publication without an error when it is %s while it is measured", async (_, end) => {
+    await using stream = createLiveStream({ encoder: { backend: "libav" }, ladder: { maxRungs: 1 } });
+    const feed = new MadeFeed("a", [video, audio]);
+    const publishing = stream.publish(feed);
+    await feed.push(madePackets({ track: video, count: 8, duration: 3600, gop: 50 }));
+    expect(stream.stats.sessions).toBe(0);
+    const ended = end(stream);
+    await expect(publishing).resolves.toBeUndefined();
+    await ended;
+  });
+
+  test("ends a publication that waits for its turn without an error when it is closed", async () => {
+    const stream = createLiveStream();
+    const first = stream.publish(new MadeFeed("a", [video, audio]));
+    const second = stream.publish(new MadeFeed("b", [video, audio]));
+    await stream.close();
+    await expect(Promise.all([first, second])).resolves.toBeDefined();
+    expect(stream.stats.sessions).toBe(1);
   });
 
   test("measures a source that does not say its bitrate, and loses nothing of it", async () => {

@@ -38,8 +38,9 @@ export interface LiveStream extends AsyncDisposable {
   readonly handle: (request: Request) => Promise<Response>;
   /**
    * Serves a publication until it ends. Call it again when the publisher is back. A publication that is still there then is ended first.
+   * Resolves as well when another publication took its place, when `signal` fired and when the stream was closed.
    *
-   * @throws {TranscodeError} `NO_TRACKS`, `UNSUPPORTED_CODEC`, `BACKEND_NOT_INSTALLED`, `INVALID_OPTION`; `CLOSED` after {@link close}.
+   * @throws {TranscodeError} `NO_TRACKS`, `UNSUPPORTED_CODEC`, `BACKEND_NOT_INSTALLED`, `INVALID_OPTION`; `CLOSED` when called after {@link close}.
    */
   publish(source: PacketSource, options?: { readonly signal?: AbortSignal }): Promise<void>;
   readonly stats: LiveStreamStats;
@@ -74,19 +75,24 @@ class EncodedStream implements LiveStream {
   }
 
   async publish(source: PacketSource, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#closing.signal.aborted) throw new TranscodeError("CLOSED", "the stream is closed; make another");
     // Whoever publishes last wins; the loop is for several that come while one is still ending.
     while (this.#current !== undefined) {
       this.#current.stop.abort();
       await this.#current.ended;
     }
-    if (this.#closing.signal.aborted) throw new TranscodeError("CLOSED", "the stream is closed; make another");
+    if (this.#closing.signal.aborted) return;
     const stop = new AbortController();
     let end: () => void = () => {};
     const current = { stop, ended: new Promise<void>((resolve) => (end = resolve)) };
     this.#current = current;
     const signals = [stop.signal, this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    const ending = AbortSignal.any(signals);
     try {
-      await this.#run(source, AbortSignal.any(signals));
+      await this.#run(source, ending);
+    } catch (error) {
+      // While it is measured or its encoder starts, an end on request is told as CLOSED.
+      if (!ending.aborted || !(error instanceof TranscodeError) || error.code !== "CLOSED") throw error;
     } finally {
       if (this.#current === current) this.#current = undefined;
       end();
