@@ -6,15 +6,13 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { main, root, setup } from "./lib/setup.mjs";
-
-/** Milliseconds between two looks whether whoever started this is still there. */
-const watchInterval = 250;
+import { main, root, SetupError, setup, watchInterval } from "./lib/setup.mjs";
 
 await main(async () => {
   const parent = process.ppid;
   const [example = "demo", ...args] = process.argv.slice(2);
   const { node, env } = await setup({ build: true });
+  if (process.ppid !== parent) throw new SetupError("whoever started this is gone");
   const program = spawn(node, [join(root, "examples", example, "dist", "main.js"), ...args], {
     cwd: process.env.INIT_CWD ?? root,
     env,

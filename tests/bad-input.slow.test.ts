@@ -65,6 +65,13 @@ describe.skipIf(peer("ffmpeg") === null)("a stream on air goes on", () => {
     await multivariant(deployment.edge("/live/after/index.m3u8"), AbortSignal.timeout(30_000));
   });
 
+  test("while another publishes its key under another app, and is refused", async ({ signal }) => {
+    const url = deployment.rtmp("steady").replace("/live/", "/other/");
+    await using other = ffmpeg(testPicture({ bitrate: 300 }), url);
+    expect(await other.ended).not.toBe(0);
+    await goesOn(signal);
+  });
+
   test.each([
     ["an absurd media sequence number", "?_HLS_msn=99999999", 400],
     ["a negative one", "?_HLS_msn=-1", 400],

@@ -19,6 +19,8 @@ const nodePackages = {
 };
 
 const endings = ["SIGINT", "SIGTERM", "SIGHUP"];
+/** Milliseconds between two looks whether whoever started this is still there. */
+export const watchInterval = 250;
 
 /** A step that failed in a way the user can read: printed without a stack. */
 export class SetupError extends Error {}
@@ -42,9 +44,20 @@ export async function run(command, args, { env = process.env, cwd = root, quiet 
   let ended;
   const end = (signal) => {
     ended = signal;
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    try {
+      process.kill(-child.pid, signal);
+    } catch (error) {
+      // Its last process may be gone already.
+      if (error.code !== "ESRCH") throw error;
+    }
   };
   for (const signal of endings) process.once(signal, end);
+  // npm dies of a signal without passing it on.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) end("SIGTERM");
+  }, watchInterval);
   const output = [];
   child.stdout?.on("data", (data) => output.push(data));
   child.stderr?.on("data", (data) => output.push(data));
@@ -52,6 +65,7 @@ export async function run(command, args, { env = process.env, cwd = root, quiet 
     child.on("error", reject);
     child.on("close", (exit, signal) => resolve(signal ?? exit));
   }).finally(() => {
+    clearInterval(watch);
     for (const signal of endings) process.off(signal, end);
   });
   if (ended !== undefined) throw new SetupError(`stopped by ${ended}`);

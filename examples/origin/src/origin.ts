@@ -6,6 +6,9 @@ import type { Track } from "@ami-streams/media";
 import { createLiveStream, type LadderOptions, type LiveStream } from "@ami-streams/transcode";
 import type { Logger } from "pino";
 
+/** The RTMP app that publishers go to. */
+const APP = "live";
+
 /** How to run an origin. */
 export interface OriginOptions {
   readonly rtmpPort: number;
@@ -72,7 +75,9 @@ export async function startOrigin(options: OriginOptions): Promise<RunningOrigin
   const rtmp = await createRtmpServer({
     port: options.rtmpPort,
     host,
-    ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
+    // A stream is known by its key alone: with two apps, two publishers of one key would overwrite each other.
+    authorize: (request) =>
+      request.app === APP ? (options.authorize?.(request) ?? true) : { denied: `publish to /${APP}/<stream key>` },
     // A publisher that lost its connection is back before the old one is known to be dead.
     onSecondPublisher: "take-over",
     logger,
@@ -83,7 +88,7 @@ export async function startOrigin(options: OriginOptions): Promise<RunningOrigin
 
   const resources = opened.move();
   const close = () => resources.disposeAsync();
-  return { rtmp: `rtmp://${host}:${rtmp.port}/live`, url: http.url, close, [Symbol.asyncDispose]: close };
+  return { rtmp: `rtmp://${host}:${rtmp.port}/${APP}`, url: http.url, close, [Symbol.asyncDispose]: close };
 }
 
 async function accept(rtmp: RtmpServer, channels: Map<string, Channel>, options: OriginOptions): Promise<void> {
@@ -119,6 +124,9 @@ async function serve(publication: Publication, channels: Map<string, Channel>, o
     await stream.publish(publication);
   } catch (error) {
     logger.error({ stream: name, err: error }, "stream failed");
+  } finally {
+    // Else a publisher whose stream failed would go on sending to nobody.
+    publication.close();
   }
   // Another publisher may have taken over meanwhile: then it is the one to say goodbye.
   if (channel.publication !== publication) return;
