@@ -1,3 +1,4 @@
+import type { Track } from "@ami-streams/media";
 import { describe, expect, test } from "vitest";
 import { audio48, isPending, LiveScene, NOON, type SceneTrack, video25 } from "./testing/live-scene.ts";
 import { MadeFeed } from "./testing/made-feed.ts";
@@ -454,6 +455,19 @@ describe("a publisher that leaves and comes back", () => {
     expect(await scene.text("/index.m3u8")).not.toContain("720p");
   });
 
+  test("may have a rendition again that was not there in between", async () => {
+    await using scene = new LiveScene();
+    for (const name of ["720p", "480p", "720p"]) {
+      scene.publish([video25], name);
+      await scene.send(5);
+      await scene.leave();
+    }
+    const playlist = await scene.text("/720p/hls.m3u8");
+    expect(playlist).toContain("#EXT-X-MEDIA-SEQUENCE:6\n");
+    const [newest] = playlist.match(/s2-\d+\.m4s/g)!.slice(-1);
+    expect((await scene.get(`/720p/${newest}`)).status).toBe(200);
+  });
+
   test("never gets a file name twice, even for a rendition that was forgotten", async () => {
     await using scene = new LiveScene({ window: 4 });
     const names: string[] = [];
@@ -532,6 +546,71 @@ describe("a rendition that hangs", () => {
     expect(scene.packager.stats.renditions[0]!.segments).toBe(4);
     feeds[0]!.end();
     await packaging;
+  });
+});
+
+describe("a rendition that cannot be packaged", () => {
+  const vp9 = madeVideoTrack({ codec: "vp09.00.41.08" });
+  const small = madeVideoTrack({ id: 3, height: 480, width: 854 });
+  const packetsOf = (track: Track, count: number, start = 0) =>
+    madePackets({ track, count, start, duration: 3600, gop: 50, receivedAt: NOON + start / 90 });
+  const warned = () => {
+    const warnings: { err: Error; rendition: string }[] = [];
+    const silent = () => {};
+    const warn = (entry: object) => warnings.push(entry as { err: Error; rendition: string });
+    return { warnings, logger: { debug: silent, info: silent, warn, error: silent } };
+  };
+
+  test("is left out with a warning, and the others go on", async () => {
+    const { warnings, logger } = warned();
+    await using scene = new LiveScene({ logger });
+    const feeds = [new MadeFeed("720p", [vp9]), new MadeFeed("480p", [small])];
+    const packaging = scene.packager.package(feeds);
+    await feeds[1]!.push(packetsOf(small, 230));
+    expect(warnings).toMatchObject([{ err: { code: "UNSUPPORTED_CODEC" }, rendition: "720p" }]);
+    expect(await scene.text("/index.m3u8")).not.toContain("720p");
+    expect(scene.packager.stats.segments).toBe(4);
+    feeds[1]!.end();
+    await packaging;
+  });
+
+  test("and is the only one ends the call, which reads nothing then", async () => {
+    await using scene = new LiveScene();
+    const packaging = scene.packager.package([new MadeFeed("720p", [vp9, audio48.track])]);
+    await expect(packaging).rejects.toMatchObject({ code: "UNSUPPORTED_CODEC" });
+    scene.publish([video25]);
+    await scene.send(5);
+    expect(scene.packager.stats.segments).toBe(2);
+  });
+
+  test("any more is 404, and the others go on until the next session, which begins it anew", async () => {
+    const { warnings, logger } = warned();
+    await using scene = new LiveScene({ logger });
+    const feeds = [new MadeFeed("720p", [video25.track]), new MadeFeed("480p", [small])];
+    const packaging = scene.packager.package(feeds);
+    for (const [index, track] of [video25.track, small].entries()) await feeds[index]!.push(packetsOf(track, 100));
+    for (const [index, track] of [vp9, small].entries()) await feeds[index]!.push(packetsOf(track, 160, 360_000));
+    expect(warnings).toMatchObject([{ err: { code: "UNSUPPORTED_CODEC" }, rendition: "720p" }]);
+    expect((await scene.get("/720p/index.m3u8")).status).toBe(404);
+    expect((await scene.get("/720p/s0-1.m4s")).status).toBe(200);
+    expect(await scene.text("/index.m3u8")).not.toContain("720p");
+    expect(await scene.text("/480p/hls.m3u8")).toContain("s0-4.m4s");
+    for (const feed of feeds) feed.end();
+    await packaging;
+    scene.publish([video25]);
+    await scene.send(5);
+    expect(await scene.text("/720p/hls.m3u8")).toMatch(/s1-\d+\.m4s/);
+  });
+
+  test("any more, with no other, ends the call", async () => {
+    await using scene = new LiveScene();
+    const feed = new MadeFeed("720p", [video25.track]);
+    const packaging = scene.packager.package([feed]);
+    const end = expect(packaging).rejects.toMatchObject({ code: "UNSUPPORTED_CODEC" });
+    await feed.push(packetsOf(video25.track, 100));
+    void feed.push(packetsOf(vp9, 120, 360_000));
+    await end;
+    expect(await scene.text("/720p/hls.m3u8")).toContain("s0-1.m4s");
   });
 });
 

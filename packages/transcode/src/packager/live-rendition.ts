@@ -29,6 +29,8 @@ export class LiveRendition {
   readonly segments: Segment[] = [];
   /** Taking part in the current publisher session, or in the last one while there is none. */
   active = true;
+  /** Something of it could not be written. Nothing is added any more. */
+  failed = false;
   /** Starts the names of all its files. */
   readonly prefix: string;
   readonly #inits: InitSegment[] = [];
@@ -196,6 +198,17 @@ export class LiveRendition {
     this.segments.push(segment);
     segment.finish(Math.round(duration * this.track.timescale), duration);
     this.#fillWithGaps(segment);
+  }
+
+  /** Takes no more and gives up what is open. What is whole can still be fetched. */
+  fail(): void {
+    this.failed = true;
+    const { open } = this;
+    if (open === undefined) return;
+    this.segments.pop();
+    this.heldBytes -= open.body.size;
+    open.body.evict();
+    for (const part of open.parts) part.body.evict();
   }
 
   /** Frees the oldest segment. */

@@ -77,10 +77,12 @@ export class LiveWindow {
     inputs: readonly { readonly id: string; readonly name: string; readonly track: Track }[],
     partTarget: number,
   ): void {
+    const current = new Set([...this.#renditions.values()].filter(({ active, failed }) => active && !failed));
     for (const rendition of this.#renditions.values()) rendition.active = false;
     for (const { id, name, track } of inputs) {
       const before = this.#renditions.get(id);
-      if (before !== undefined && before.kind === track.kind) {
+      // One that failed, or was not there the last time, has a hole: it begins anew.
+      if (before !== undefined && current.has(before) && before.kind === track.kind) {
         before.name = name;
         before.renew(track);
       } else {
@@ -92,11 +94,28 @@ export class LiveWindow {
     this.#sessions++;
   }
 
-  /** @param targetDuration - seconds, as soon as it is known. */
-  apply(event: SegmenterEvent, targetDuration: number | undefined): void {
+  /**
+   * @param targetDuration - seconds, as soon as it is known.
+   * @returns false where nothing came of it: the rendition has failed.
+   * @throws what kept media from being written, once; its rendition has failed then.
+   */
+  apply(event: SegmenterEvent, targetDuration: number | undefined): boolean {
     const rendition = this.#renditions.get(event.rendition);
-    if (rendition === undefined) return;
+    if (rendition === undefined || rendition.failed) return false;
     if (targetDuration !== undefined) this.#targetDuration = targetDuration;
+    try {
+      this.#apply(rendition, event);
+    } catch (error) {
+      rendition.fail();
+      // The last one stays, so that the stream has something to show while its publisher is away.
+      rendition.active = false;
+      rendition.active = [...this.#renditions.values()].every((other) => !other.active);
+      throw error;
+    }
+    return true;
+  }
+
+  #apply(rendition: LiveRendition, event: SegmenterEvent): void {
     switch (event.type) {
       case "segment-opened":
         this.#noteBoundary(event.boundary);

@@ -1,6 +1,6 @@
 /** One set of CMAF parts and segments for LL-HLS, HLS, LL-DASH and DASH. */
 
-import type { Packet, PacketSource, Track } from "@ami-streams/media";
+import { type Packet, type PacketSource, type Track, writeInitSegment } from "@ami-streams/media";
 import { systemWallClock, type WallClock } from "../clock.ts";
 import { TranscodeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -109,7 +109,10 @@ export interface Packager extends AsyncDisposable {
   /**
    * Packages until all renditions have ended. Call it again when the publisher is back: the stream goes on with a discontinuity.
    *
-   * @throws {TranscodeError} `NO_TRACKS` when the renditions have none; `CLOSED` when closed, or while another call has not ended.
+   * A rendition that cannot be written is left out with a warning, the others go on.
+   *
+   * @throws {TranscodeError} `NO_TRACKS` when the renditions have none; `UNSUPPORTED_CODEC` when none of them can be written; `CLOSED` when
+   * closed, or while another call has not ended.
    */
   package(renditions: readonly PackagerSource[], options?: { readonly signal?: AbortSignal }): Promise<void>;
   readonly stats: PackagerStats;
@@ -139,6 +142,8 @@ class LivePackager implements Packager {
   readonly #logger: Logger | undefined;
   readonly #metrics: PackagerMetrics;
   readonly #closing = new AbortController();
+  /** Ends the session when no rendition is left. */
+  #failing = new AbortController();
   #session: Promise<void> | undefined;
   #sessions = 0;
   #reportedUnaligned = 0;
@@ -212,7 +217,7 @@ class LivePackager implements Packager {
     if (this.#session !== undefined) {
       throw new TranscodeError("CLOSED", "the packager has a publisher; wait until its package() has ended");
     }
-    const plan = planRenditions(renditions);
+    const plan = planRenditions(this.#writable(renditions));
     if (plan.inputs.length === 0) throw new TranscodeError("NO_TRACKS", "none of the renditions has a track");
     const session = this.#run(plan, options.signal);
     this.#session = session;
@@ -243,7 +248,13 @@ class LivePackager implements Packager {
     this.window.start(plan.inputs, this.#segmenter.partTarget!);
     this.presentation = plan.presentation;
     const draining = new AbortController();
-    const signals = [this.#closing.signal, draining.signal, ...(signal === undefined ? [] : [signal])];
+    this.#failing = new AbortController();
+    const signals = [
+      this.#closing.signal,
+      draining.signal,
+      this.#failing.signal,
+      ...(signal === undefined ? [] : [signal]),
+    ];
     const stop = AbortSignal.any(signals);
     let cancelDrain: (() => void) | undefined;
     const readings = plan.readings.map(async (reading, index) => {
@@ -251,14 +262,54 @@ class LivePackager implements Packager {
         for await (const packet of reading.source.packets({ signal: stop }))
           this.#take(reading.ids.get(packet.track.id), packet);
       } catch (error) {
-        this.#logger?.warn({ err: error, rendition: reading.source.name }, "a rendition failed; the others go on");
+        this.#warn(reading.source.name, error);
       }
       for (const id of reading.ids.values()) this.#apply(this.#segmenter.finish(id, this.clock.now()));
       if (index === 0) cancelDrain = this.clock.after(this.#drainTimeout * 1000, () => draining.abort());
     });
-    await Promise.all(readings);
+    // Nobody may still be reading when the session ends, however it ends.
+    const ends = await Promise.allSettled(readings);
     cancelDrain?.();
     this.#apply(this.#segmenter.end(this.clock.now()));
+    this.#failing.signal.throwIfAborted();
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  /** Those of the sources whose tracks all have a place in CMAF. */
+  #writable(sources: readonly PackagerSource[]): readonly PackagerSource[] {
+    const failures = new Map<PackagerSource, TranscodeError>();
+    for (const source of sources) {
+      try {
+        for (const track of source.tracks) writeInitSegment({ tracks: [track] });
+      } catch (error) {
+        failures.set(source, unwritable(source.name, source.tracks, error));
+      }
+    }
+    const [first] = failures.values();
+    const writable = sources.filter((source) => !failures.has(source));
+    if (first !== undefined && writable.every((source) => source.tracks.length === 0)) throw first;
+    for (const [{ name }, error] of failures) this.#warn(name, error);
+    return writable;
+  }
+
+  #warn(rendition: string, err: unknown): void {
+    this.#logger?.warn({ err, rendition }, "a rendition failed; the others go on");
+  }
+
+  /** One rendition could not be written. The session ends when it was the last. */
+  #fail(id: string, cause: unknown): void {
+    const rendition = this.window.rendition(id)!;
+    const error = unwritable(id, [rendition.track], cause);
+    if (rendition.active) {
+      this.#failing.abort(error);
+      return;
+    }
+    this.#warn(id, error);
+    const { video, audioOnly } = this.presentation;
+    const others = (ids: readonly string[]): string[] => ids.filter((other) => other !== id);
+    const left = video.filter((other) => other.id !== id).map((other) => ({ ...other, audio: others(other.audio) }));
+    const alone = left.length === 0 && audioOnly.length === 0 ? video.flatMap(({ audio }) => audio) : audioOnly;
+    this.presentation = { video: left, audioOnly: others(alone) };
   }
 
   #take(id: string | undefined, packet: Packet): void {
@@ -273,7 +324,12 @@ class LivePackager implements Packager {
       if (event.type === "segment-opened" && this.window.periods.length === 0) {
         this.availabilityStart = event.boundary.programDateTime;
       }
-      this.window.apply(event, targetDuration);
+      try {
+        if (!this.window.apply(event, targetDuration)) continue;
+      } catch (error) {
+        this.#fail(event.rendition, error);
+        continue;
+      }
       if (event.type === "part-closed") this.#metrics.part();
       else if (event.type === "segment-missed") this.#metrics.missed();
       else if (event.type === "segment-closed") {
@@ -298,6 +354,12 @@ class LivePackager implements Packager {
     if (this.#onSegment === undefined || segment === undefined || segment.missed) return;
     this.#onSegment(finished(id, segment));
   }
+}
+
+function unwritable(name: string, tracks: readonly Track[], cause: unknown): TranscodeError {
+  const codecs = tracks.map((track) => track.codec).join(", ");
+  const message = `rendition "${name}" (${codecs}) cannot be packaged; publish H.264, HEVC or AV1 with AAC, Opus or MP3, or encode it`;
+  return new TranscodeError("UNSUPPORTED_CODEC", message, { cause });
 }
 
 function finished(rendition: string, segment: Segment): FinishedSegment {
