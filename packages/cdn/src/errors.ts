@@ -36,6 +36,8 @@ export type CdnErrorCode =
   | "UPSTREAM_UNREACHABLE"
   /** An upstream answered nothing in time. */
   | "UPSTREAM_TIMEOUT"
+  /** As many requests as may wait for an upstream do; clients get a 503. */
+  | "UPSTREAM_BUSY"
   /** An upstream ended its body early. */
   | "UPSTREAM_TRUNCATED"
   /** An upstream broke HTTP, or failed in another way. */

@@ -16,7 +16,7 @@ export {
 } from "./edge/options.ts";
 export type { EdgeStats } from "./edge/stats.ts";
 export { UPSTREAM_COOLDOWN } from "./edge/upstream/failover.ts";
-export { MAX_UPSTREAM_CONNECTIONS } from "./edge/upstream/http-upstream.ts";
+export { MAX_HELD_REQUESTS, MAX_UPSTREAM_CONNECTIONS, MAX_WAITING_REQUESTS } from "./edge/upstream/http-upstream.ts";
 export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
 export { CdnError, type CdnErrorCode } from "./errors.ts";
 // Fast paths for handlers and wrappers.

@@ -1,12 +1,30 @@
-/** An upstream by URL, over a pool of kept connections. */
+/** An upstream by URL, over two pools of kept connections: one for requests that it holds, one for the rest. */
 
 import { Readable } from "node:stream";
 import { errors, Pool } from "undici";
 import { CdnError } from "../../errors.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream.ts";
 
-/** Connections to one upstream. A blocking reload holds one, so this is also how many of them an edge can have waiting. */
+/** Connections to one upstream for all but blocking reloads. */
 export const MAX_UPSTREAM_CONNECTIONS = 1024;
+/** Requests other than blocking reloads that may wait for one upstream's answer, with or without a connection. */
+export const MAX_WAITING_REQUESTS = 4 * MAX_UPSTREAM_CONNECTIONS;
+/**
+ * Blocking playlist reloads that one upstream may hold at a time. Each takes a connection for as long as it is held; these are connections of
+ * their own, so that reloads keep nothing else waiting.
+ */
+export const MAX_HELD_REQUESTS = 1024;
+
+/** A target, as the cache key writes it, that the upstream may hold until there is an answer (RFC 8216bis §6.2.5.2). */
+const HELD = /[?&]_HLS_msn=/;
+
+/** Connections for requests of one kind. */
+interface Lane {
+  readonly pool: Pool;
+  readonly maxWaiting: number;
+  /** Requests sent whose head is not here. */
+  waiting: number;
+}
 
 /**
  * Asks a server.
@@ -21,22 +39,33 @@ export function createHttpUpstream(url: string, timeouts: UpstreamTimeouts): Ups
     throw new CdnError("INVALID_OPTION", `upstream ${url} is not http(s)://host[:port][/base]`);
   }
   const base = pathname.replace(/\/$/, "");
-  const pool = new Pool(origin, {
-    connections: MAX_UPSTREAM_CONNECTIONS,
-    pipelining: 1,
-    allowH2: false,
-    // Times for head and body are kept by whoever asks, the same way for every kind of upstream.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: 10_000,
-    connect: { timeout: timeouts.connect },
+  const lane = (connections: number, maxWaiting: number): Lane => ({
+    pool: new Pool(origin, {
+      connections,
+      pipelining: 1,
+      allowH2: false,
+      // Times for head and body are kept by whoever asks, the same way for every kind of upstream.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 10_000,
+      connect: { timeout: timeouts.connect },
+    }),
+    maxWaiting,
+    waiting: 0,
   });
+  const held = lane(MAX_HELD_REQUESTS, MAX_HELD_REQUESTS);
+  const prompt = lane(MAX_UPSTREAM_CONNECTIONS, MAX_WAITING_REQUESTS);
 
   return {
     name: url,
     async send({ method, target, headers, body, signal }) {
+      const lane = HELD.test(target) ? held : prompt;
+      if (lane.waiting >= lane.maxWaiting) {
+        throw new CdnError("UPSTREAM_BUSY", `${lane.waiting} requests wait for ${url} already: ask again later`);
+      }
+      lane.waiting += 1;
       try {
-        const answer = await pool.request({
+        const answer = await lane.pool.request({
           method,
           path: base + target,
           headers: [...headers],
@@ -57,10 +86,12 @@ export function createHttpUpstream(url: string, timeouts: UpstreamTimeouts): Ups
         return { status: answer.statusCode, headers: fields, body: chunksOf(answer.body, url), closeDelimited };
       } catch (error) {
         throw upstreamError(error, url, signal);
+      } finally {
+        lane.waiting -= 1;
       }
     },
     async close() {
-      await pool.destroy();
+      await Promise.all([held.pool.destroy(), prompt.pool.destroy()]);
     },
   };
 }

@@ -22,7 +22,7 @@ export interface UpstreamResponse extends RawResponse {
 export interface Upstream {
   /** For logs and errors. */
   readonly name: string;
-  /** @throws {CdnError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_TIMEOUT`, `UPSTREAM_FAILED`, or the signal's reason. */
+  /** @throws {CdnError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_TIMEOUT`, `UPSTREAM_BUSY`, `UPSTREAM_FAILED`, or the signal's reason. */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   close(): Promise<void>;
 }
@@ -37,5 +37,8 @@ export interface UpstreamTimeouts {
   readonly body: number;
 }
 
-/** 2 s to connect, 20 s to answer (an LL-HLS origin blocks up to three target durations), 20 s between two bytes. */
-export const DEFAULT_UPSTREAM_TIMEOUTS: UpstreamTimeouts = { connect: 2_000, head: 20_000, body: 20_000 };
+/**
+ * 2 s to connect, 35 s to answer, 20 s between two bytes. A blocking reload may be held for three target durations (RFC 8216bis
+ * §6.2.5.2): 30 s for segments of 10 s. Give `head` more than that for longer segments.
+ */
+export const DEFAULT_UPSTREAM_TIMEOUTS: UpstreamTimeouts = { connect: 2_000, head: 35_000, body: 20_000 };
