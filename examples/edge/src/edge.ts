@@ -35,7 +35,9 @@ export async function startEdge({
   logger,
 }: EdgeOptions): Promise<RunningEdge> {
   await using opened = new AsyncDisposableStack();
-  const edge = opened.use(createEdge({ upstreams, cache: { maxBytes: memory }, name, logger }));
+  // No answer of our origin depends on a query but a blocking reload's: no other may make the edge ask again.
+  const cache = { maxBytes: memory, keepParams: [] };
+  const edge = opened.use(createEdge({ upstreams, cache, name, logger }));
   const server = opened.use(await createServer({ port, host, handler: withStats(edge), closeDeadline: 1000, logger }));
   const resources = opened.move();
   const close = () => resources.disposeAsync();

@@ -26,7 +26,10 @@ export interface EdgeCacheOptions extends CacheKeyOptions {
 
 /** Options of {@link createEdge}. */
 export interface EdgeOptions {
-  /** In the order of preference: a URL `http(s)://host[:port][/base]`, or a handler in this process. */
+  /**
+   * In the order of preference: a URL `http(s)://host[:port][/base]`, or a handler in this process. GET and HEAD go on to the next where one
+   * fails or has no such thing (404, 410), so they may be replicas, or have streams of their own each.
+   */
   readonly upstreams: readonly (string | FetchHandler)[];
   readonly cache?: EdgeCacheOptions;
   /** Milliseconds to wait for upstreams, see {@link DEFAULT_UPSTREAM_TIMEOUTS}. */
@@ -50,6 +53,9 @@ export function checkEdgeOptions({ upstreams, cache = {}, name }: EdgeOptions): 
     if (value !== undefined && !(value > 0)) {
       throw new CdnError("INVALID_OPTION", `cache.${field} is ${value}: give a number of bytes above zero`);
     }
+  }
+  if (cache.ignoreParams !== undefined && cache.keepParams !== undefined) {
+    throw new CdnError("INVALID_OPTION", "give cache.ignoreParams or cache.keepParams, not both");
   }
   if (name !== undefined && !CACHE_NAME.test(name)) {
     throw new CdnError("INVALID_OPTION", `name ${JSON.stringify(name)} is no token, such as edge-1`);

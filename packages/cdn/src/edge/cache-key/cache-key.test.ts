@@ -25,6 +25,29 @@ test.each([
   expect(keys.of(target)).toBe(key);
 });
 
+const only = createCacheKeys({ keepParams: ["lang", "v_*"] });
+
+test.each([
+  ["/s.m4s?r=1&lang=de&v_1=a&utm_source=tv", "/s.m4s?lang=de&v_1=a"],
+  ["/s.m4s?r=1", "/s.m4s"],
+  ["/s.m4s?langs=1&%6cang=de", "/s.m4s?lang=de"],
+  ["/i.m3u8?r=7&_HLS_skip=YES&_HLS_part=02&_HLS_msn=9", "/i.m3u8?_HLS_msn=9&_HLS_part=2&_HLS_skip=YES"],
+  ["/i.m3u8?_HLS_msn=9&_HLS_msn=10&_HLS_x=1", "/i.m3u8?_HLS_msn=9"],
+])("where only some parameters are kept, %s is filed under %s", (target, key) => {
+  expect(only.of(target)).toBe(key);
+});
+
+test("where no parameter is kept, no query makes another key but a blocking reload's", () => {
+  const none = createCacheKeys({ keepParams: [] });
+  fc.assert(
+    fc.property(fc.string(), (query) => {
+      fc.pre(!query.includes("_HLS_"));
+      expect(none.of(`/p?${query}`)).toBe("/p");
+      expect(none.of(`/p?_HLS_msn=1&${query}`)).toBe("/p?_HLS_msn=1");
+    }),
+  );
+});
+
 test("paths that hide something have no key", () => {
   expect(() => keys.of("/a/%2e%2e/b")).toThrow(expect.objectContaining({ code: "INVALID_PATH" }));
 });

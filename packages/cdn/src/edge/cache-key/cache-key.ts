@@ -10,6 +10,12 @@ export interface CacheKeyOptions {
    * upstream is asked, too, so that an answer cannot depend on them. `CMCD` (CTA-5004) is always stripped.
    */
   readonly ignoreParams?: readonly string[];
+  /**
+   * The other way about, instead of `ignoreParams`: names of the only query parameters to keep, with `*` at the end likewise. All others are
+   * stripped but `_HLS_msn`, `_HLS_part` and `_HLS_skip`, each as it is given first. `[]` where answers depend on no parameter: then
+   * nobody can make an edge ask for the same thing again and again by changing the query. Default: all but `ignoreParams` are kept.
+   */
+  readonly keepParams?: readonly string[];
 }
 
 /** Blocking playlist reload (RFC 8216bis §6.2.5.2), in the order the key writes them. */
@@ -36,7 +42,13 @@ export interface CacheKeys {
  * the order msn, part, skip and without leading zeros. The host is no part of it: an edge serves one set of upstreams.
  */
 export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
-  const isIgnored = ignored([...ALWAYS_IGNORED, ...(options.ignoreParams ?? [])]);
+  const { ignoreParams = [], keepParams } = options;
+  const isIgnored = matcher([...ALWAYS_IGNORED, ...ignoreParams]);
+  const isKept = keepParams && matcher([...DIRECTIVES, ...keepParams]);
+  const policy: ParamPolicy = {
+    strips: (name) => isIgnored(name) || isKept?.(name) === false,
+    repeatsDirectives: keepParams === undefined,
+  };
   // So that a hit parses nothing.
   const remembered = new BoundedMemory<string>();
 
@@ -44,7 +56,7 @@ export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
     of(target) {
       const known = remembered.get(target);
       if (known !== undefined) return known;
-      const key = ownText(canonicalTarget(target, isIgnored));
+      const key = ownText(canonicalTarget(target, policy));
       if (target.length <= MAX_REMEMBERED_LENGTH) remembered.set(ownText(target), key);
       return key;
     },
@@ -56,18 +68,28 @@ function ownText(target: string): string {
   return Buffer.from(target).toString();
 }
 
-function canonicalTarget(target: string, isIgnored: (name: string) => boolean): string {
+interface ParamPolicy {
+  strips(name: string): boolean;
+  /** Whether a directive given twice stays so. */
+  readonly repeatsDirectives: boolean;
+}
+
+function canonicalTarget(target: string, { strips, repeatsDirectives }: ParamPolicy): string {
   const question = target.indexOf("?");
   if (question === -1) return normalizePath(target);
   const path = normalizePath(target.slice(0, question));
   const params: { name: string; text: string }[] = [];
+  const given = new Set<string>();
   for (const raw of target.slice(question + 1).split("&")) {
     if (raw === "") continue;
     const text = normalizeQuery(raw);
     const equals = text.indexOf("=");
     const name = equals === -1 ? text : text.slice(0, equals);
-    if (isIgnored(name)) continue;
-    params.push({ name, text: DIRECTIVES.includes(name) ? withoutLeadingZeros(text) : text });
+    if (strips(name)) continue;
+    const isDirective = DIRECTIVES.includes(name);
+    if (isDirective && given.has(name) && !repeatsDirectives) continue;
+    given.add(name);
+    params.push({ name, text: isDirective ? withoutLeadingZeros(text) : text });
   }
   if (params.length === 0) return path;
   params.sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
@@ -95,7 +117,7 @@ function normalizeQuery(text: string): string {
   });
 }
 
-function ignored(names: readonly string[]): (name: string) => boolean {
+function matcher(names: readonly string[]): (name: string) => boolean {
   const exact = new Set(names.filter((name) => !name.endsWith("*")));
   const prefixes = names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
   return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
