@@ -17,8 +17,11 @@ export interface WallClock extends Pick<Clock, "after"> {
 /** The machine's. */
 export const systemClock: Clock = { now: () => performance.now(), after };
 
-/** The machine's. */
-export const systemWallClock: WallClock = { now: () => Date.now(), after };
+/**
+ * The machine's as it was when the process started, carried on by the monotonic clock: whole milliseconds that never go back, whatever becomes of the
+ * system's time. Dates in playlists, and what `/time` says, must stay in step with each other rather than with a clock that is put right.
+ */
+export const systemWallClock: WallClock = { now: () => Math.floor(performance.timeOrigin + performance.now()), after };
 
 function after(milliseconds: number, callback: () => void): () => void {
   const timer = setTimeout(callback, milliseconds);
