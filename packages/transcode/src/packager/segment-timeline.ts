@@ -10,6 +10,9 @@ import { DEFAULT_MAX_SEGMENT_DURATION, type ResolvedSegmenterOptions } from "./s
  */
 const ROUNDED_OFF = 0.4;
 
+/** The part of a segment that its dates keep for themselves when the next one's go back to the wall clock. */
+const KEPT_OF_SEGMENT = 0.25;
+
 /** Appends boundaries, one publisher session after the other; keeps those that some rendition has not passed. */
 export class SegmentTimeline {
   readonly #segmentDuration: number;
@@ -22,6 +25,9 @@ export class SegmentTimeline {
   #anchorTime = 0;
   #anchorWall = 0;
   #lastCutWall = 0;
+  /** Milliseconds that the source's wall clock is put forward by, because it has stepped back. */
+  #skew = 0;
+  #lastWall = Number.NEGATIVE_INFINITY;
   #endOfLastSession = Number.NEGATIVE_INFINITY;
   #lateness = Number.POSITIVE_INFINITY;
   #targetDuration: number | undefined;
@@ -77,9 +83,13 @@ export class SegmentTimeline {
 
   /** Starts a session, and takes its anchor. */
   begin(time: number, packet: Packet, now: number): void {
+    const received = packet.receivedAt ?? now;
     this.#anchorTime = time;
-    this.#anchorWall = Math.max(packet.receivedAt ?? now, this.#endOfLastSession);
-    this.#lastCutWall = packet.receivedAt ?? now;
+    this.#anchorWall = Math.max(received, this.#endOfLastSession);
+    const ahead = this.#anchorWall - received;
+    this.#skew = ahead > this.#maxDrift * 1000 ? ahead : 0;
+    this.#lastWall = received + this.#skew;
+    this.#lastCutWall = this.#lastWall;
     this.#lateness = Number.POSITIVE_INFINITY;
     this.#append(time, true);
   }
@@ -88,13 +98,9 @@ export class SegmentTimeline {
   cut(time: number, keyframe: boolean, packet: Packet, now: number): Boundary {
     const last = this.#boundaries.at(-1)!;
     this.#targetDuration ??= targetFor(time - last.time, this.#segmentDuration);
-    const wall = packet.receivedAt ?? now;
-    if (this.#hasDrifted(wall - this.#lastCutWall, time - last.time)) {
-      this.#anchorTime = time;
-      this.#anchorWall = Math.max(wall, last.programDateTime);
-      this.#discontinuityDue = true;
-    }
-    this.#lastCutWall = wall;
+    const wall = this.#received(time, packet, now);
+    if (this.#hasDrifted(wall - this.#lastCutWall, time - last.time)) this.#correct(time, wall, last);
+    this.#lastCutWall = this.#lastWall;
     this.#lateness = Number.POSITIVE_INFINITY;
     return this.#append(time, keyframe);
   }
@@ -111,7 +117,7 @@ export class SegmentTimeline {
 
   /** Remembers the punctual packet of this segment: the smallest delay is what the clocks differ by, the rest is jitter. */
   noteLateness(time: number, packet: Packet, now: number): void {
-    const lateness = (packet.receivedAt ?? now) - this.#wallClock(time);
+    const lateness = this.#received(time, packet, now) - this.#wallClock(time);
     if (lateness < this.#lateness) this.#lateness = lateness;
   }
 
@@ -123,6 +129,41 @@ export class SegmentTimeline {
     const limit = this.#maxDrift * 1000;
     if (!Number.isFinite(this.#lateness)) return false;
     return this.#lateness > limit || (this.#lateness < -limit && wallElapsed > mediaElapsed * 500);
+  }
+
+  /** Takes a new anchor, as a discontinuity. Where that would repeat dates of whole segments, the source's clock is put forward instead. */
+  #correct(time: number, wall: number, last: Boundary): void {
+    // A clock that was put back and is right again takes back what it was put forward by.
+    const takenBack = Math.max(0, Math.min(this.#skew, this.#lateness));
+    this.#putForward(-takenBack);
+    if (takenBack > 0 && this.#lateness - takenBack <= this.#maxDrift * 1000) return;
+    const expected = this.#wallClock(time);
+    const earliest = last.programDateTime + (expected - last.programDateTime) * KEPT_OF_SEGMENT;
+    if (earliest - (expected + this.#lateness) > this.#maxDrift * 1000) {
+      this.#putForward(-this.#lateness);
+      return;
+    }
+    this.#anchorTime = time;
+    this.#anchorWall = Math.max(wall - takenBack, earliest);
+    this.#discontinuityDue = true;
+  }
+
+  #putForward(milliseconds: number): void {
+    this.#skew += milliseconds;
+    this.#lastWall += milliseconds;
+  }
+
+  /** When a packet came, by a clock that does not step back: where the source's does, dates go on by media time. */
+  #received(time: number, packet: Packet, now: number): number {
+    const limit = this.#maxDrift * 1000;
+    let wall = (packet.receivedAt ?? now) + this.#skew;
+    const early = this.#wallClock(time) - wall;
+    if (early > limit && this.#lastWall - wall > limit) {
+      this.#skew += early;
+      wall += early;
+    }
+    this.#lastWall = wall;
+    return wall;
   }
 
   #append(time: number, keyframe: boolean): Boundary {

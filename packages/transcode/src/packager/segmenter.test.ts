@@ -441,6 +441,69 @@ describe("timestamps", () => {
   });
 });
 
+describe("a source's clock that steps", () => {
+  const seconds = 16;
+  const dates = (receivedAt: (second: number) => number, options: SegmenterOptions = {}) => {
+    const packets = madePackets({ track: madeVideoTrack(), count: 25 * seconds, duration: 3600, gop: 50 });
+    const received = packets.map((packet, i) => ({ ...packet, receivedAt: NOW + receivedAt(i / 25) * 1000 }));
+    const boundaries = run(new Segmenter(options), [{ id: "v", packets: received }])
+      .get("v")!
+      .map(({ boundary }) => boundary);
+    return {
+      discontinuities: boundaries.filter(({ discontinuity }) => discontinuity).length,
+      dates: boundaries.map(({ programDateTime }) => Math.round(programDateTime - NOW)),
+    };
+  };
+  const steady = { discontinuities: 0, dates: [0, 2000, 4000, 6000, 8000, 10_000, 12_000, 14_000] };
+
+  for (const step of [5, 3600]) {
+    for (const at of [6, 7]) {
+      test(`back by ${step} s at ${at} s leaves dates to media time, without a discontinuity`, () => {
+        expect(dates((time) => time - (time >= at ? step : 0))).toEqual(steady);
+      });
+
+      test(`back by ${step} s at ${at} s, and forth again, leaves no trace`, () => {
+        expect(dates((time) => time - (time >= at && time < 11 ? step : 0))).toEqual(steady);
+      });
+    }
+
+    test(`back by ${step} s between two sessions joins them`, () => {
+      const segmenter = new Segmenter();
+      const session = (from: number) =>
+        madePackets({ track: madeVideoTrack(), count: 200, duration: 3600, gop: 50, receivedAt: NOW + from * 1000 });
+      const events = [0, 8 - step].flatMap((from) => runEvents(segmenter, [{ id: "v", packets: session(from) }]));
+      const boundaries = replay(events)
+        .get("v")!
+        .map(({ boundary }) => boundary);
+      expect(boundaries.map(({ programDateTime }) => programDateTime - NOW)).toEqual(steady.dates);
+      expect(boundaries.map(({ discontinuity }) => discontinuity).indexOf(true)).toBe(4);
+      expect(boundaries.filter(({ discontinuity }) => discontinuity)).toHaveLength(1);
+    });
+  }
+
+  test("back by any time never repeats a date, and breaks once at most", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 7200, noNaN: true }),
+        fc.double({ min: 0, max: seconds, noNaN: true }),
+        fc.constantFrom(0.5, 1, 2),
+        (step, at, maxDrift) => {
+          const course = dates((time) => time - (time >= at ? step : 0), { maxDrift });
+          expect(course.discontinuities).toBeLessThanOrEqual(1);
+          for (const [i, date] of course.dates.slice(1).entries()) {
+            expect(date - course.dates[i]!).toBeGreaterThanOrEqual(500);
+            expect(date - course.dates[i]!).toBeLessThanOrEqual(2000);
+          }
+        },
+      ),
+    );
+  });
+
+  test("is not what a backlog of some seconds is: its dates are not repeated when media comes in time again", () => {
+    expect(dates((time) => Math.max(0, time - 8))).toEqual(steady);
+  });
+});
+
 test("a backlog that comes faster than it plays needs no new anchor, a fast clock does", () => {
   const course = (speed: number) => {
     const packets = madePackets({ track: madeVideoTrack(), count: 25 * 40, duration: 3600, gop: 50 });
