@@ -12,6 +12,7 @@ import type { IngestError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { AmfLimits } from "../rtmp/amf0/amf-value.ts";
 import type { RtmpMessage } from "../rtmp/message/message.ts";
+import { wallClock } from "../wall-clock.ts";
 import { PublicationAssembler } from "./assembler.ts";
 import type { RepairKind, Repairs } from "./repairs.ts";
 
@@ -188,7 +189,7 @@ export class LivePublication implements Publication {
   }
 
   #start(tracks: readonly Track[]): void {
-    this.#startedAt = Date.now();
+    this.#startedAt = wallClock();
     this.#broadcast.setTracks(tracks);
     this.#options.onStart();
   }

@@ -5,6 +5,7 @@ import { IngestError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { PublicationAssembler } from "../publication/assembler.ts";
 import type { Repairs } from "../publication/repairs.ts";
+import { wallClock } from "../wall-clock.ts";
 import type { RtmpMessage } from "./message/message.ts";
 
 /** A stream that a client plays. */
@@ -66,7 +67,7 @@ export function createPlayback(stop: () => void, logger: Logger): { playback: Rt
   const writer: PlaybackWriter = {
     started,
     restart: () => assembler.restart(),
-    push: (message) => assembler.push(message, performance.now(), Date.now()),
+    push: (message) => assembler.push(message, performance.now(), wallClock()),
     poll: () => assembler.poll(performance.now()),
     end(error) {
       assembler.finish();

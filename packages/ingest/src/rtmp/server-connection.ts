@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { IngestError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { LivePublication, PublicationEnd, PublicationEndReason } from "../publication/publication.ts";
+import { wallClock } from "../wall-clock.ts";
 import { type Authorize, askAuthorize } from "./authorize.ts";
 import type { StatusCode } from "./command/status.ts";
 import type { StreamRequest } from "./command/stream-request.ts";
@@ -184,7 +185,7 @@ export class ServerConnection {
     const active = this.#publications.get(streamId);
     if (active === undefined) return;
     try {
-      active.publication.push(event.message, this.#lastReceived, Date.now());
+      active.publication.push(event.message, this.#lastReceived, wallClock());
     } catch (error) {
       this.#failPublication(active, error);
     }
