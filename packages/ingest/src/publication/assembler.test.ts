@@ -259,6 +259,19 @@ describe("timestamps", () => {
     expect(bench.assembler.repairs.nonMonotonic).toBeGreaterThan(0);
   });
 
+  test("a frame with a nonsensical composition time is counted, and the video goes on", () => {
+    const bench = both();
+    bench.run(0);
+    bench.video(520, false, "800001");
+    bench.run(560);
+    expect(bench.assembler.repairs).toMatchObject({
+      implausibleComposition: 1,
+      negativeComposition: 0,
+      nonMonotonic: 0,
+    });
+    expect(bench.times(1).at(-1)).toBe(1040);
+  });
+
   test("durations reach exactly to the next packet of the track", () => {
     const bench = both();
     bench.metadata("onMetaData", { framerate: 25 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AUDIO_DRIFT_TOLERANCE, AUDIO_MAX_ERROR, AudioClock } from "./audio-clock.ts";
 import { TICKS_PER_MS, VIDEO_TIMESCALE } from "./frame-grid.ts";
-import { VideoClock, type VideoTiming } from "./video-clock.ts";
+import { MAX_COMPOSITION_TIME, VideoClock, type VideoTiming } from "./video-clock.ts";
 
 const rates = [
   [24_000, 1001],
@@ -107,6 +107,45 @@ describe("video clock", () => {
       ),
     );
     expect(clock.negativeComposition).toBe(1);
+  });
+
+  test("one nonsensical composition time moves nothing", () => {
+    for (const nonsense of [-8_388_607, -5001, 5001, 8_388_607]) {
+      const clock = new VideoClock(25);
+      const [good, bad] = [new VideoClock(25), clock].map((each) =>
+        Array.from({ length: 500 }, (_, frame) =>
+          each.next(frame * 40, each === clock && frame === 260 ? nonsense : 80),
+        ),
+      );
+      expect(bad).toEqual(good);
+      expect([clock.implausibleComposition, clock.negativeComposition, clock.nonMonotonic]).toEqual([1, 0, 0]);
+    }
+  });
+
+  test("whatever the composition times, decoding stays by the message's time, and presentation near", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.integer({ min: -8_388_608, max: 8_388_607 }).chain((far) => fc.constantFrom(far, far >> 10, 0)),
+          {
+            minLength: 1,
+            maxLength: 300,
+          },
+        ),
+        (compositions) => {
+          const clock = new VideoClock(25);
+          for (const [frame, composition] of compositions.entries()) {
+            const { dts, pts } = clock.next(frame * 40, composition);
+            const latest = (frame * 40 + 2) * TICKS_PER_MS + frame;
+            expect(dts).toBeGreaterThanOrEqual((frame * 40 - MAX_COMPOSITION_TIME - 2) * TICKS_PER_MS);
+            expect(dts).toBeLessThanOrEqual(latest);
+            expect(pts).toBeLessThanOrEqual(latest + (MAX_COMPOSITION_TIME + 2) * TICKS_PER_MS);
+          }
+          const far = compositions.filter((composition) => Math.abs(composition) > MAX_COMPOSITION_TIME);
+          expect(clock.implausibleComposition).toBe(far.length);
+        },
+      ),
+    );
   });
 
   test("a clock that drifts is followed", () => {

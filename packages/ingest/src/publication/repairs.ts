@@ -5,6 +5,7 @@ export const repairKinds = [
   "nonMonotonic",
   "audioResync",
   "negativeComposition",
+  "implausibleComposition",
   "beforeOrigin",
   "falseKeyframe",
   "withoutConfig",
@@ -19,6 +20,7 @@ export const repairKinds = [
  * - `nonMonotonic`: a decoding time did not come after the one before it, and was moved.
  * - `audioResync`: audio was lost or repeated: its time was set anew from the message's.
  * - `negativeComposition`: a picture was to be shown before it is decoded; decoding times were moved forward in time.
+ * - `implausibleComposition`: a composition time of more than 5 s either way was replaced by that of the picture before.
  * - `beforeOrigin`: a packet lay before the publication's first one and was moved or dropped.
  * - `falseKeyframe`: marked as a keyframe, without being one.
  * - `withoutConfig`: a frame came before its decoder configuration and was dropped.
@@ -38,6 +40,7 @@ export function noRepairs(): Repairs {
     nonMonotonic: 0,
     audioResync: 0,
     negativeComposition: 0,
+    implausibleComposition: 0,
     beforeOrigin: 0,
     falseKeyframe: 0,
     withoutConfig: 0,

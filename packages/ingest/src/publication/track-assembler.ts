@@ -96,10 +96,11 @@ export class TrackAssembler {
   #writeVideo(frame: Frame, track: Track, origin: number): void {
     this.#videoClock ??= new VideoClock(frame.format.frameRate);
     const clock = this.#videoClock;
-    const { nonMonotonic, negativeComposition } = clock;
+    const { nonMonotonic, negativeComposition, implausibleComposition } = clock;
     const { dts, pts, duration } = clock.next(frame.time - origin, frame.compositionTime);
     if (clock.nonMonotonic !== nonMonotonic) this.#sink.repaired("nonMonotonic", 1);
     if (clock.negativeComposition !== negativeComposition) this.#sink.repaired("negativeComposition", 1);
+    if (clock.implausibleComposition !== implausibleComposition) this.#sink.repaired("implausibleComposition", 1);
     const held = this.#held;
     if (held !== undefined) {
       this.#held = undefined;

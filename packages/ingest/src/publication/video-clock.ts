@@ -11,6 +11,12 @@ const UNHINTED_SCORE = 8;
 /** A composition time may be this far from a multiple of the frame duration and still be one: two roundings. Ticks. */
 const COMPOSITION_TOLERANCE = 2 * TICKS_PER_MS;
 
+/**
+ * The longest plausible composition time either way, milliseconds: reordering takes a few frames, also at one a second. What decoding is moved by,
+ * for good, is bounded by it too.
+ */
+export const MAX_COMPOSITION_TIME = 5_000;
+
 /** A picture's place in time, in ticks of the track. */
 export interface VideoTiming {
   readonly dts: number;
@@ -35,6 +41,8 @@ export class VideoClock {
   #frames = 0;
   #nonMonotonic = 0;
   #negativeComposition = 0;
+  #implausibleComposition = 0;
+  #composition = 0;
 
   /** @param rate - frames per second that the stream claims: tried first, never trusted. */
   constructor(rate?: number) {
@@ -54,6 +62,11 @@ export class VideoClock {
     return this.#negativeComposition;
   }
 
+  /** How often a composition time was beyond {@link MAX_COMPOSITION_TIME}: that of the picture before was taken for it. */
+  get implausibleComposition(): number {
+    return this.#implausibleComposition;
+  }
+
   /** Frames per second of the grid in use. */
   get rate(): number | undefined {
     return this.#current === undefined ? undefined : (1000 * TICKS_PER_MS) / this.#current.period;
@@ -64,12 +77,14 @@ export class VideoClock {
    * @param compositionTime - milliseconds from decoding to presentation.
    */
   next(decodeTime: number, compositionTime: number): VideoTiming {
-    if (compositionTime + this.#delay < 0) {
-      this.#delay = -compositionTime;
+    if (Math.abs(compositionTime) <= MAX_COMPOSITION_TIME) this.#composition = compositionTime;
+    else this.#implausibleComposition += 1;
+    if (this.#composition + this.#delay < 0) {
+      this.#delay = -this.#composition;
       this.#negativeComposition += 1;
     }
     const ticks = (decodeTime - this.#delay) * TICKS_PER_MS;
-    const composition = (compositionTime + this.#delay) * TICKS_PER_MS;
+    const composition = (this.#composition + this.#delay) * TICKS_PER_MS;
     const sure = this.#follow(ticks);
     const grid = sure ?? this.#presumed;
     const wanted = Math.round(grid?.time ?? ticks);
