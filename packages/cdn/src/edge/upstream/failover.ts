@@ -61,7 +61,8 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
       else downAt.delete(upstream);
       if (status === 404 || status === 410) return { rank: MISSING, response };
       if (status < 500) return { rank: ANSWER, response };
-      logger.warn({ upstream: upstream.name, status }, "an upstream answered with an error");
+      // A 503 is how an origin says that a publisher is away: players ask for it again and again.
+      logger[status === 503 ? "debug" : "warn"]({ upstream: upstream.name, status }, "an upstream answered with an error");
       return { rank: status === 503 ? UNAVAILABLE : ERROR, response };
     } catch (error) {
       if (request.signal.aborted) throw error;
