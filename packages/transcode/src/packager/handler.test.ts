@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { audio48, isPending, LiveScene, video25 } from "./testing/live-scene.ts";
+import { madeVideoTrack } from "./testing/made-packets.ts";
 
 async function live(seconds = 6.6): Promise<LiveScene> {
   const scene = new LiveScene();
@@ -279,6 +280,54 @@ describe("a request that makes no sense", () => {
         expect((await answer).status).toBeGreaterThanOrEqual(200);
       }),
     );
+  });
+});
+
+describe("a rendition that a publisher brings when it comes back", () => {
+  const video1080 = { ...video25, track: madeVideoTrack({ width: 1920, height: 1080 }) };
+  async function back(): Promise<LiveScene> {
+    const scene = await live(11.5);
+    await scene.leave();
+    scene.publish([video1080, audio48], "1080p");
+    return scene;
+  }
+
+  test("has playlists from its first part and its first whole segment on", async () => {
+    await using scene = await back();
+    const soon = ["/1080p/index.m3u8", "/1080p/index.m3u8?_HLS_msn=6&_HLS_part=0"].map((path) => scene.get(path));
+    const later = ["/1080p/hls.m3u8", "/1080p/index.m3u8?_HLS_msn=6"].map((path) => scene.get(path));
+    const never = scene.get("/1080p/index.m3u8?_HLS_msn=60");
+    for (const answer of [...soon, ...later, never]) expect(await isPending(answer)).toBe(true);
+    await scene.send(0.15);
+    for (const answer of soon) expect(await isPending(answer)).toBe(true);
+    await scene.send(0.15);
+    for (const answer of soon) expect(await (await answer).text()).toContain('URI="s1-p0.m4s",INDEPENDENT=YES');
+    expect((await never).status).toBe(400);
+    for (const answer of later) expect(await isPending(answer)).toBe(true);
+    await scene.send(2);
+    for (const answer of later) expect(await (await answer).text()).toContain("\ns1-6.m4s\n");
+  });
+
+  test("and that gives nothing is 503 after three target durations", async () => {
+    await using scene = await back();
+    const answers = ["/1080p/index.m3u8", "/1080p/hls.m3u8", "/1080p/index.m3u8?_HLS_msn=6"].map((path) =>
+      scene.get(path),
+    );
+    for (const answer of answers) expect(await isPending(answer)).toBe(true);
+    scene.clock.advance(6000);
+    for (const answer of answers) expect((await answer).status).toBe(503);
+    expect(scene.packager.stats.waiting).toBe(0);
+    await scene.send(2.2);
+  });
+
+  test("and that it does not bring the next time is 404 at once for who waits", async () => {
+    await using scene = await back();
+    const answers = ["/1080p/index.m3u8", "/1080p/hls.m3u8"].map((path) => scene.get(path));
+    for (const answer of answers) expect(await isPending(answer)).toBe(true);
+    await scene.leave();
+    scene.publish([video25, audio48]);
+    await scene.send(2.2);
+    for (const answer of answers) expect((await answer).status).toBe(404);
   });
 });
 

@@ -5,7 +5,7 @@ import type { WallClock } from "../clock.ts";
 import type { Changes } from "./changes.ts";
 import { mpd } from "./dash/mpd.ts";
 import type { GrowingBody } from "./growing-body.ts";
-import { availability, parseDirectives } from "./hls/delivery-directives.ts";
+import { type Availability, availability, parseDirectives } from "./hls/delivery-directives.ts";
 import { lowLatencyPlaylist, plainPlaylist } from "./hls/media-playlist.ts";
 import { multivariantPlaylist, type Presentation } from "./hls/multivariant-playlist.ts";
 import type { PlaylistState } from "./hls/playlist-state.ts";
@@ -83,12 +83,7 @@ async function route(
   const rendition = await ready(stream, request, () => stream.window.rendition(first!));
   if (rendition === undefined) return notFound();
   if (file === "index.m3u8") return blockingPlaylist(stream, request, rendition, query);
-  if (file === "hls.m3u8") {
-    const state = await ready(stream, request, () => stream.state);
-    if (state === undefined || !rendition.active) return state === undefined ? unavailable() : notFound();
-    const maxAge = Math.max(1, Math.floor(state.targetDuration / 2));
-    return text(writeMediaPlaylist(plainPlaylist(stream.window, rendition, state)), PLAYLIST, `max-age=${maxAge}`);
-  }
+  if (file === "hls.m3u8") return playlist(stream, request, rendition);
   return media(stream, request, rendition, file);
 }
 
@@ -114,6 +109,27 @@ async function manifest(stream: LiveStreamView, request: Request): Promise<Respo
   return text(writeMpd(document), "application/dash+xml", "max-age=1");
 }
 
+async function playlist(stream: LiveStreamView, request: Request, rendition: LiveRendition): Promise<Response> {
+  const first = await ready(stream, request, () => stream.state);
+  if (first === undefined) return unavailable();
+  const begun = (): Verdict | undefined =>
+    verdictOn(rendition, () => (stream.window.listed(rendition).length > 0 ? "there" : "wait"));
+  const verdict = await waitFor(stream, request, begun, MAX_WAIT_TARGETS * first.targetDuration);
+  if (verdict !== "there") return verdict === "gone" || stream.closed ? notFound() : unavailable();
+  const state = stream.state ?? first;
+  const maxAge = Math.max(1, Math.floor(state.targetDuration / 2));
+  return text(writeMediaPlaylist(plainPlaylist(stream.window, rendition, state)), PLAYLIST, `max-age=${maxAge}`);
+}
+
+/** What became of a request that may have had to wait for its rendition. */
+type Verdict = Exclude<Availability, "wait"> | "gone";
+
+function verdictOn(rendition: LiveRendition, look: () => Availability): Verdict | undefined {
+  if (!rendition.active) return "gone";
+  const found = look();
+  return found === "wait" ? undefined : found;
+}
+
 async function blockingPlaylist(
   stream: LiveStreamView,
   request: Request,
@@ -124,18 +140,16 @@ async function blockingPlaylist(
   if (typeof directives === "string") return problem(400, directives);
   const first = await ready(stream, request, () => stream.state);
   if (first === undefined) return unavailable();
-  if (!rendition.active) return notFound();
   const { msn, part } = directives;
-  if (msn !== undefined && !first.ended) {
-    const { partTarget, targetDuration } = first;
-    if (availability(rendition, msn, part, partTarget) === "absurd") {
-      return problem(400, "this lies too far in the future", { "Cache-Control": "max-age=1" });
-    }
-    const there = (): true | undefined =>
-      availability(rendition, msn, part, partTarget) === "there" ? true : undefined;
-    const found = await waitFor(stream, request, there, MAX_WAIT_TARGETS * targetDuration);
-    if (found === undefined && !stream.closed) return unavailable();
-  }
+  const look = (): Availability => {
+    // Where the numbers of a rendition begin is not known before it has something.
+    if (rendition.position === undefined) return "wait";
+    return msn === undefined || stream.closed ? "there" : availability(rendition, msn, part, first.partTarget);
+  };
+  const wait = MAX_WAIT_TARGETS * first.targetDuration;
+  const verdict = await waitFor(stream, request, () => verdictOn(rendition, look), wait);
+  if (verdict === "absurd") return problem(400, "this lies too far in the future", { "Cache-Control": "max-age=1" });
+  if (verdict !== "there") return verdict === "gone" || stream.closed ? notFound() : unavailable();
   const state = stream.state ?? first;
   const body = writeMediaPlaylist(lowLatencyPlaylist(stream.window, rendition, state, directives.skip));
   // Whoever asks for the same part again gets the same answer: the URL names its state (RFC 8216bis §6.2.5.2).
