@@ -62,7 +62,8 @@ export function createFailover({ upstreams, timeouts, clock, logger }: FailoverO
       if (status === 404 || status === 410) return { rank: MISSING, response };
       if (status < 500) return { rank: ANSWER, response };
       // A 503 is how an origin says that a publisher is away: players ask for it again and again.
-      logger[status === 503 ? "debug" : "warn"]({ upstream: upstream.name, status }, "an upstream answered with an error");
+      const level = status === 503 ? "debug" : "warn";
+      logger[level]({ upstream: upstream.name, status }, "an upstream answered with an error");
       return { rank: status === 503 ? UNAVAILABLE : ERROR, response };
     } catch (error) {
       if (request.signal.aborted) throw error;
