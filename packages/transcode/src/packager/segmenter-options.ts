@@ -17,7 +17,10 @@ export interface SegmenterOptions {
   readonly targetDuration?: number;
   /** A rendition this far behind the reference misses segments; a reference this far behind the others is replaced. Default {@link DEFAULT_MAX_LAG}. */
   readonly maxLag?: number;
-  /** The wall-clock anchor is taken anew, as a discontinuity, when media time has run this far away from it. Default {@link DEFAULT_MAX_DRIFT}. */
+  /**
+   * The wall-clock anchor is taken anew, as a discontinuity, when media time has run this far away from it; not where that would repeat dates, because
+   * the source's clock was put back: those go on by media time. Default {@link DEFAULT_MAX_DRIFT}.
+   */
   readonly maxDrift?: number;
   /** Bytes of packets of one rendition that may wait for the reference. Default {@link DEFAULT_MAX_PENDING_BYTES}. */
   readonly maxPendingBytes?: number;
