@@ -104,19 +104,21 @@ export async function setup({ build = false } = {}) {
     npm_config_cache: join(tools, "npm-cache"),
   };
   const pnpm = [node, pnpmScript];
+  // pnpm keeps its state in the home directory otherwise.
+  const pnpmEnv = { ...env, XDG_STATE_HOME: join(tools, "state"), XDG_CACHE_HOME: join(tools, "cache") };
 
   const installed = join(tools, "installed");
   const wanted = digest([join(root, "pnpm-lock.yaml"), join(root, "pnpm-workspace.yaml"), ...manifests()]);
   if (!existsSync(join(root, "node_modules", ".pnpm")) || read(installed) !== wanted) {
     await step("dependencies from the npm registry (about 700 MB on disk, once)", async () => {
       await run(pnpm[0], [...pnpm.slice(1), "install", "--frozen-lockfile", "--reporter=append-only"], {
-        env,
+        env: pnpmEnv,
         quiet: true,
       });
       writeFileSync(installed, wanted);
     });
   }
-  if (build) await buildAll({ pnpm, env });
+  if (build) await buildAll({ pnpm, env: pnpmEnv });
   return { node, pnpm, env };
 }
 

@@ -1,26 +1,32 @@
 /** Runs the page alone: `node dist/main.js`. */
 
+import { cleanEnv, port, str, url } from "envalid";
 import { createClient } from "./client.ts";
 
-const {
-  PORT = "8080",
-  HOST = "127.0.0.1",
-  EDGES = "http://127.0.0.1:8082",
-  RTMP_URL = "rtmp://127.0.0.1:1935/live",
-  STREAM,
-} = process.env;
+const env = cleanEnv(process.env, {
+  PORT: port({ default: 8080 }),
+  HOST: str({ default: "127.0.0.1" }),
+  EDGES: str({ default: "http://127.0.0.1:8082", example: "https://edge-1.example.org,https://edge-2.example.org" }),
+  RTMP_URL: url({ default: "rtmp://127.0.0.1:1935/live" }),
+  STREAM: str({ default: "" }),
+});
 
-await using client = await createClient({
-  port: Number(PORT),
-  host: HOST,
-  config: {
-    rtmp: RTMP_URL,
-    edges: EDGES.split(/[\s,]+/).map((url, index) => ({ name: `Edge ${String.fromCharCode(65 + index)}`, url })),
-    ...(STREAM === undefined ? {} : { stream: STREAM }),
-  },
-});
-console.log(`page ${client.url}`);
-await new Promise((resolve) => {
-  process.once("SIGINT", resolve);
-  process.once("SIGTERM", resolve);
-});
+try {
+  await using client = await createClient({
+    port: env.PORT,
+    host: env.HOST,
+    config: {
+      rtmp: env.RTMP_URL,
+      edges: env.EDGES.split(/[\s,]+/).map((url, index) => ({ name: `Edge ${String.fromCharCode(65 + index)}`, url })),
+      ...(env.STREAM === "" ? {} : { stream: env.STREAM }),
+    },
+  });
+  console.log(`page ${client.url}`);
+  await new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+} catch (error) {
+  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -16,6 +16,7 @@ interface Arguments {
 
 const program = new Command("npm start --")
   .description("AMI Streams in one command: an RTMP origin, two edges, a page to watch, and a test card on air.")
+  .showHelpAfterError("With npm, options come after two dashes: npm start -- --port-base 21000")
   .option("--input <file>", "loop this file instead of the test card")
   .option("--no-source", "publish nothing: wait for OBS or ffmpeg")
   .option("--port-base <port>", "use this port for RTMP and the four after it for page, origin and edges", port)

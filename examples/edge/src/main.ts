@@ -1,30 +1,36 @@
 /** Runs an edge alone, set up by environment variables: `node dist/main.js`. */
 
+import { cleanEnv, num, port, str } from "envalid";
 import pino from "pino";
 import { startEdge } from "./edge.ts";
 import { serveMetrics } from "./metrics.ts";
 
-const {
-  PORT = "8082",
-  HOST = "127.0.0.1",
-  UPSTREAMS = "http://127.0.0.1:8081",
-  MEMORY_MIB = "256",
-  NAME = "edge",
-  LOG_LEVEL = "info",
-  METRICS_PORT,
-} = process.env;
+const env = cleanEnv(process.env, {
+  PORT: port({ default: 8082 }),
+  HOST: str({ default: "127.0.0.1" }),
+  UPSTREAMS: str({ default: "http://127.0.0.1:8081", example: "http://origin-1:8081,http://origin-2:8081" }),
+  MEMORY_MIB: num({ default: 256 }),
+  NAME: str({ default: "edge" }),
+  LOG_LEVEL: str({ choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"], default: "info" }),
+  METRICS_PORT: port({ default: undefined }),
+});
 
-await using _metrics = METRICS_PORT === undefined ? undefined : serveMetrics(Number(METRICS_PORT), HOST);
-await using edge = await startEdge({
-  port: Number(PORT),
-  host: HOST,
-  upstreams: UPSTREAMS.split(/[\s,]+/),
-  memory: Number(MEMORY_MIB) * 1024 * 1024,
-  name: NAME,
-  logger: pino({ level: LOG_LEVEL }),
-});
-console.log(`edge ${edge.url}`);
-await new Promise((resolve) => {
-  process.once("SIGINT", resolve);
-  process.once("SIGTERM", resolve);
-});
+try {
+  await using _metrics = env.METRICS_PORT === undefined ? undefined : serveMetrics(env.METRICS_PORT, env.HOST);
+  await using edge = await startEdge({
+    port: env.PORT,
+    host: env.HOST,
+    upstreams: env.UPSTREAMS.split(/[\s,]+/),
+    memory: env.MEMORY_MIB * 1024 * 1024,
+    name: env.NAME,
+    logger: pino({ level: env.LOG_LEVEL }),
+  });
+  console.log(`edge ${edge.url}`);
+  await new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+} catch (error) {
+  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

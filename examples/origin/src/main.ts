@@ -1,38 +1,42 @@
 /** Runs the origin alone, set up by environment variables: `node dist/main.js`. */
 
 import { createFolderStore } from "@ami-streams/cdn";
+import { cleanEnv, port, str } from "envalid";
 import pino from "pino";
 import { serveMetrics } from "./metrics.ts";
 import { startOrigin } from "./origin.ts";
 
-const {
-  RTMP_PORT = "1935",
-  PORT = "8081",
-  HOST = "127.0.0.1",
-  ENCODER = "libav",
-  PUBLISH_KEY = "",
-  VOD_FOLDER,
-  LOG_LEVEL = "info",
-  METRICS_PORT,
-} = process.env;
-if (ENCODER !== "libav" && ENCODER !== "ffmpeg" && ENCODER !== "none")
-  throw new Error(`ENCODER is libav, ffmpeg or none, not "${ENCODER}"`);
+const env = cleanEnv(process.env, {
+  RTMP_PORT: port({ default: 1935 }),
+  PORT: port({ default: 8081 }),
+  HOST: str({ default: "127.0.0.1" }),
+  ENCODER: str({ choices: ["libav", "ffmpeg", "none"], default: "libav" }),
+  PUBLISH_KEY: str({ default: "" }),
+  VOD_FOLDER: str({ default: "" }),
+  LOG_LEVEL: str({ choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"], default: "info" }),
+  METRICS_PORT: port({ default: undefined }),
+});
 
-await using _metrics = METRICS_PORT === undefined ? undefined : serveMetrics(Number(METRICS_PORT), HOST);
-await using origin = await startOrigin({
-  rtmpPort: Number(RTMP_PORT),
-  httpPort: Number(PORT),
-  host: HOST,
-  encoder: ENCODER,
-  // `rtmp://…/live/name?key=secret` in OBS's stream key field.
-  ...(PUBLISH_KEY === ""
-    ? {}
-    : { authorize: ({ action, query }) => action === "play" || query.get("key") === PUBLISH_KEY }),
-  ...(VOD_FOLDER === undefined ? {} : { vod: await createFolderStore(VOD_FOLDER) }),
-  logger: pino({ level: LOG_LEVEL }),
-});
-console.log(`publish to ${origin.rtmp}\nserving ${origin.url}`);
-await new Promise((resolve) => {
-  process.once("SIGINT", resolve);
-  process.once("SIGTERM", resolve);
-});
+try {
+  await using _metrics = env.METRICS_PORT === undefined ? undefined : serveMetrics(env.METRICS_PORT, env.HOST);
+  await using origin = await startOrigin({
+    rtmpPort: env.RTMP_PORT,
+    httpPort: env.PORT,
+    host: env.HOST,
+    encoder: env.ENCODER,
+    // `rtmp://…/live/name?key=secret` in OBS's stream key field.
+    ...(env.PUBLISH_KEY === ""
+      ? {}
+      : { authorize: ({ action, query }) => action === "play" || query.get("key") === env.PUBLISH_KEY }),
+    ...(env.VOD_FOLDER === "" ? {} : { vod: await createFolderStore(env.VOD_FOLDER) }),
+    logger: pino({ level: env.LOG_LEVEL }),
+  });
+  console.log(`publish to ${origin.rtmp}\nserving ${origin.url}`);
+  await new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+} catch (error) {
+  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

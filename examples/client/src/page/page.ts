@@ -169,8 +169,9 @@ function liveItem(stream: LiveStream): HTMLElement {
 function showStream(): void {
   const stream = state.live.find(({ name }) => name === state.stream);
   byId("title").textContent = state.stream ?? "Nothing is live";
+  document.body.classList.toggle("empty", state.stream === undefined);
   byId("subtitle").textContent =
-    stream?.description ?? (state.stream === undefined ? "Publish something: see how on this page." : "Not on air.");
+    stream?.description ?? (state.stream === undefined ? "Publish something, and it is shown here." : "Not on air.");
 }
 
 function showFigures(): void {
