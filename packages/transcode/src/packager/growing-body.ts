@@ -1,6 +1,16 @@
 /** Bytes that are served while they are still being made. */
 
+import type { WallClock } from "../clock.ts";
 import { TranscodeError } from "../errors.ts";
+
+/** How readers of bodies that grow are waited with. */
+export interface GrowingReader {
+  readonly clock: WallClock;
+  /** Milliseconds without anything new after which reading ends with an error. */
+  readonly patience: number;
+  /** How many are reading, over all bodies. */
+  readonly readers: { count: number };
+}
 
 /** A part or a segment: chunks are appended until it ends, and any number of readers stream it meanwhile. */
 export class GrowingBody {
@@ -44,10 +54,15 @@ export class GrowingBody {
   }
 
   /** Chunk by chunk: what there is at once, the rest as it comes. */
-  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  stream({ clock, patience, readers }: GrowingReader): ReadableStream<Uint8Array<ArrayBuffer>> {
     let next = 0;
     let wake: (() => void) | undefined;
+    let reading = false;
+    let left = false;
     const leave = (): void => {
+      left = true;
+      if (reading) readers.count--;
+      reading = false;
       if (wake !== undefined) this.#readers.delete(wake);
       if (this.#readers.size === 0 && this.#whole !== undefined) this.#chunks = [];
     };
@@ -58,22 +73,33 @@ export class GrowingBody {
           this.#readers.add(wake);
         },
         pull: async (controller) => {
-          while (next >= this.#chunks.length && this.#whole === undefined && !this.#evicted) {
+          if (!reading) readers.count++;
+          reading = true;
+          let late = false;
+          while (next >= this.#chunks.length && this.#whole === undefined && !this.#evicted && !left && !late) {
+            let cancel: (() => void) | undefined;
             await new Promise<void>((resolve) => {
               if (wake !== undefined) this.#readers.delete(wake);
               wake = resolve;
               this.#readers.add(wake);
+              cancel = clock.after(patience, () => {
+                late = true;
+                resolve();
+              });
             });
+            cancel?.();
           }
+          if (left) return;
           const chunk = this.#chunks[next];
           if (chunk !== undefined) {
             next++;
             controller.enqueue(chunk);
-          } else if (this.#evicted) {
+          } else if (this.#evicted || this.#whole === undefined) {
             leave();
-            controller.error(
-              new TranscodeError("CLOSED", "this segment has left the window; read faster, or widen it"),
-            );
+            const message = this.#evicted
+              ? "this segment has left the window; read faster, or widen it"
+              : "nothing came of this segment for too long; ask again when the publisher is back";
+            controller.error(new TranscodeError("CLOSED", message));
             return;
           }
           if (this.#whole !== undefined && next >= this.#chunks.length) {
@@ -82,8 +108,9 @@ export class GrowingBody {
           }
         },
         cancel: () => {
-          wake?.();
+          const stop = wake;
           leave();
+          stop?.();
         },
       },
       { highWaterMark: 0 },

@@ -191,6 +191,35 @@ describe("a segment", () => {
     expect((await answer).status).toBe(200);
   });
 
+  test("that gets nothing for three target durations is broken off, not ended", async () => {
+    await using scene = await live(6.6);
+    const reader = (await scene.get("/720p/s0-3.m4s")).body!.getReader();
+    for (let i = 0; i < 6; i++) await reader.read();
+    const next = reader.read();
+    scene.clock.advance(5999);
+    expect(await isPending(next)).toBe(true);
+    expect(scene.packager.stats.waiting).toBe(1);
+    scene.clock.advance(1);
+    await expect(next).rejects.toMatchObject({ code: "CLOSED" });
+    expect([scene.packager.stats.waiting, scene.clock.timers]).toEqual([0, 0]);
+  });
+
+  test("that grows is one of the requests that are held, until its reader leaves", async () => {
+    await using scene = new LiveScene({ maxWaiting: 1 });
+    scene.publish([video25]);
+    await scene.send(4.5);
+    const reader = (await scene.get("/720p/s0-2.m4s")).body!.getReader();
+    await reader.read();
+    expect((await scene.get("/720p/s0-2.m4s")).status).toBe(503);
+    expect((await scene.get("/720p/s0-1.m4s")).status).toBe(200);
+    const [next] = Array.from({ length: 9 }, () => reader.read()).slice(-1);
+    expect(await isPending(next!)).toBe(true);
+    await reader.cancel();
+    expect((await next!).done).toBe(true);
+    expect([scene.packager.stats.waiting, scene.clock.timers]).toEqual([0, 0]);
+    expect((await scene.get("/720p/s0-2.m4s")).status).toBe(200);
+  });
+
   test("that left memory while it was streamed slowly ends with an error", async () => {
     await using scene = new LiveScene({ window: 4 });
     scene.publish([video25]);

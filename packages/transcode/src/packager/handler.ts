@@ -29,7 +29,9 @@ export interface LiveStreamView {
   readonly windowDuration: number;
   /** Milliseconds since the Unix epoch. */
   readonly availabilityStart: number;
-  /** Requests that may wait at a time. */
+  /** Who reads what is still being made. */
+  readonly readers: { count: number };
+  /** Requests that may be held open at a time. */
   readonly maxWaiting: number;
 }
 
@@ -181,7 +183,9 @@ async function media(
       ));
   if (body === undefined) return notFound();
   if (body.bytes !== undefined) return whole(body.bytes, type);
-  return new Response(body.stream(), { headers: { "Content-Type": type, "Cache-Control": IMMUTABLE } });
+  if (isFull(stream)) return unavailable();
+  const growing = body.stream({ clock: stream.clock, patience: wait * 1000, readers: stream.readers });
+  return new Response(growing, { headers: { "Content-Type": type, "Cache-Control": IMMUTABLE } });
 }
 
 function startedPart(rendition: LiveRendition, number: number): GrowingBody | undefined {
@@ -219,8 +223,12 @@ function waitFor<T>(
   seconds: number,
 ): Promise<T | undefined> {
   const found = find();
-  if (found !== undefined || stream.changes.size >= stream.maxWaiting) return Promise.resolve(found);
+  if (found !== undefined || isFull(stream)) return Promise.resolve(found);
   return stream.changes.until(find, seconds * 1000, request.signal);
+}
+
+function isFull({ changes, readers, maxWaiting }: LiveStreamView): boolean {
+  return changes.size + readers.count >= maxWaiting;
 }
 
 function whole(bytes: Uint8Array<ArrayBuffer>, type: string): Response {

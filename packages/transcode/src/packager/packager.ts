@@ -24,7 +24,7 @@ export interface PackagerOptions extends SegmenterOptions {
   readonly maxBytes?: number;
   /** Delay behind the source that DASH players are asked to keep. Default {@link DEFAULT_DASH_LATENCY}. */
   readonly dashLatency?: number;
-  /** Requests that may wait for something to be made at a time; more are answered at once. Default {@link DEFAULT_MAX_WAITING}. */
+  /** Requests that may wait for something to be made, or read what is still being made, at a time; more are answered at once. Default {@link DEFAULT_MAX_WAITING}. */
   readonly maxWaiting?: number;
   /** Seconds that renditions may go on after the first video rendition has ended, for encoders to drain. Default {@link DEFAULT_DRAIN_TIMEOUT}. */
   readonly drainTimeout?: number;
@@ -78,7 +78,7 @@ export interface PackagerStats extends SegmenterStats {
   /** Whole segments of all renditions. */
   readonly segments: number;
   readonly heldBytes: number;
-  /** Requests that wait now. */
+  /** Requests that wait now, or read what is still being made. */
   readonly waiting: number;
   /** Segments that left a playlist before their time because `maxBytes` was reached. */
   readonly evictedEarly: number;
@@ -136,6 +136,7 @@ class LivePackager implements Packager {
   readonly maxWaiting: number;
   presentation: Presentation = { video: [], audioOnly: [] };
   availabilityStart = 0;
+  readonly readers = { count: 0 };
   readonly #segmenter: Segmenter;
   readonly #drainTimeout: number;
   readonly #onSegment: ((segment: FinishedSegment) => void) | undefined;
@@ -169,8 +170,12 @@ class LivePackager implements Packager {
     });
     this.#metrics = new PackagerMetrics(options.name, () => ({
       heldBytes: this.window.heldBytes,
-      waiting: this.changes.size,
+      waiting: this.#waiting,
     }));
+  }
+
+  get #waiting(): number {
+    return this.changes.size + this.readers.count;
   }
 
   get closed(): boolean {
@@ -206,7 +211,7 @@ class LivePackager implements Packager {
       parts,
       segments,
       heldBytes: this.window.heldBytes,
-      waiting: this.changes.size,
+      waiting: this.#waiting,
       evictedEarly: this.window.evictedEarly,
       sessions: this.#sessions,
     };
