@@ -1,10 +1,10 @@
 /** Runs the page alone: `node dist/main.js`. */
 
-import { cleanEnv, port, str, url } from "envalid";
+import { cleanEnv, num, str, url } from "envalid";
 import { createClient } from "./client.ts";
 
 const env = cleanEnv(process.env, {
-  PORT: port({ default: 8080 }),
+  PORT: num({ default: 8080 }),
   HOST: str({ default: "127.0.0.1" }),
   EDGES: str({ default: "http://127.0.0.1:8082", example: "https://edge-1.example.org,https://edge-2.example.org" }),
   RTMP_URL: url({ default: "rtmp://127.0.0.1:1935/live" }),

@@ -1,18 +1,18 @@
 /** Runs an edge alone, set up by environment variables: `node dist/main.js`. */
 
-import { cleanEnv, num, port, str } from "envalid";
+import { cleanEnv, num, str } from "envalid";
 import pino from "pino";
 import { startEdge } from "./edge.ts";
 import { serveMetrics } from "./metrics.ts";
 
 const env = cleanEnv(process.env, {
-  PORT: port({ default: 8082 }),
+  PORT: num({ default: 8082 }),
   HOST: str({ default: "127.0.0.1" }),
   UPSTREAMS: str({ default: "http://127.0.0.1:8081", example: "http://origin-1:8081,http://origin-2:8081" }),
   MEMORY_MIB: num({ default: 256 }),
   NAME: str({ default: "edge" }),
   LOG_LEVEL: str({ choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"], default: "info" }),
-  METRICS_PORT: port({ default: undefined }),
+  METRICS_PORT: num({ default: undefined }),
 });
 
 try {

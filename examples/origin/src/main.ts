@@ -1,20 +1,20 @@
 /** Runs the origin alone, set up by environment variables: `node dist/main.js`. */
 
 import { createFolderStore } from "@ami-streams/cdn";
-import { cleanEnv, port, str } from "envalid";
+import { cleanEnv, num, str } from "envalid";
 import pino from "pino";
 import { serveMetrics } from "./metrics.ts";
 import { startOrigin } from "./origin.ts";
 
 const env = cleanEnv(process.env, {
-  RTMP_PORT: port({ default: 1935 }),
-  PORT: port({ default: 8081 }),
+  RTMP_PORT: num({ default: 1935 }),
+  PORT: num({ default: 8081 }),
   HOST: str({ default: "127.0.0.1" }),
   ENCODER: str({ choices: ["libav", "ffmpeg", "none"], default: "libav" }),
   PUBLISH_KEY: str({ default: "" }),
   VOD_FOLDER: str({ default: "" }),
   LOG_LEVEL: str({ choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"], default: "info" }),
-  METRICS_PORT: port({ default: undefined }),
+  METRICS_PORT: num({ default: undefined }),
 });
 
 try {
