@@ -1,5 +1,6 @@
 /** Runs the page alone: `node dist/main.js`. */
 
+import { runProgram } from "@ami-streams/example-program";
 import { cleanEnv, num, str, url } from "envalid";
 import { createClient } from "./client.ts";
 
@@ -11,22 +12,20 @@ const env = cleanEnv(process.env, {
   STREAM: str({ default: "" }),
 });
 
-try {
-  await using client = await createClient({
-    port: env.PORT,
-    host: env.HOST,
-    config: {
-      rtmp: env.RTMP_URL,
-      edges: env.EDGES.split(/[\s,]+/).map((url, index) => ({ name: `Edge ${String.fromCharCode(65 + index)}`, url })),
-      ...(env.STREAM === "" ? {} : { stream: env.STREAM }),
-    },
-  });
-  console.log(`page ${client.url}`);
-  await new Promise((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
-  });
-} catch (error) {
-  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runProgram(async (opened) => {
+  const client = opened.use(
+    await createClient({
+      port: env.PORT,
+      host: env.HOST,
+      config: {
+        rtmp: env.RTMP_URL,
+        edges: env.EDGES.split(/[\s,]+/).map((url, index) => ({
+          name: `Edge ${String.fromCharCode(65 + index)}`,
+          url,
+        })),
+        ...(env.STREAM === "" ? {} : { stream: env.STREAM }),
+      },
+    }),
+  );
+  return `page ${client.url}`;
+});

@@ -1,9 +1,9 @@
 /** Runs the origin alone, set up by environment variables: `node dist/main.js`. */
 
 import { createFolderStore } from "@ami-streams/cdn";
+import { logLevel, runProgram, serveMetrics } from "@ami-streams/example-program";
 import { cleanEnv, num, str } from "envalid";
 import pino from "pino";
-import { serveMetrics } from "./metrics.ts";
 import { startOrigin } from "./origin.ts";
 
 const env = cleanEnv(process.env, {
@@ -13,30 +13,25 @@ const env = cleanEnv(process.env, {
   ENCODER: str({ choices: ["libav", "ffmpeg", "none"], default: "libav" }),
   PUBLISH_KEY: str({ default: "" }),
   VOD_FOLDER: str({ default: "" }),
-  LOG_LEVEL: str({ choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"], default: "info" }),
+  LOG_LEVEL: logLevel,
   METRICS_PORT: num({ default: undefined }),
 });
 
-try {
-  await using _metrics = env.METRICS_PORT === undefined ? undefined : serveMetrics(env.METRICS_PORT, env.HOST);
-  await using origin = await startOrigin({
-    rtmpPort: env.RTMP_PORT,
-    httpPort: env.PORT,
-    host: env.HOST,
-    encoder: env.ENCODER,
-    // `rtmp://…/live/name?key=secret` in OBS's stream key field.
-    ...(env.PUBLISH_KEY === ""
-      ? {}
-      : { authorize: ({ action, query }) => action === "play" || query.get("key") === env.PUBLISH_KEY }),
-    ...(env.VOD_FOLDER === "" ? {} : { vod: await createFolderStore(env.VOD_FOLDER) }),
-    logger: pino({ level: env.LOG_LEVEL }),
-  });
-  console.log(`publish to ${origin.rtmp}\nserving ${origin.url}`);
-  await new Promise((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
-  });
-} catch (error) {
-  process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runProgram(async (opened) => {
+  if (env.METRICS_PORT !== undefined) opened.use(serveMetrics(env.METRICS_PORT, env.HOST));
+  const origin = opened.use(
+    await startOrigin({
+      rtmpPort: env.RTMP_PORT,
+      httpPort: env.PORT,
+      host: env.HOST,
+      encoder: env.ENCODER,
+      // `rtmp://…/live/name?key=secret` in OBS's stream key field.
+      ...(env.PUBLISH_KEY === ""
+        ? {}
+        : { authorize: ({ action, query }) => action === "play" || query.get("key") === env.PUBLISH_KEY }),
+      ...(env.VOD_FOLDER === "" ? {} : { vod: await createFolderStore(env.VOD_FOLDER) }),
+      logger: pino({ level: env.LOG_LEVEL }),
+    }),
+  );
+  return `publish to ${origin.rtmp}\nserving ${origin.url}`;
+});

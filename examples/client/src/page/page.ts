@@ -18,8 +18,8 @@ const byId = <T extends HTMLElement = HTMLElement>(id: string): T => {
 
 const asked = new URLSearchParams(location.search);
 const protocol: Protocol = asked.get("protocol") === "dash" ? "dash" : "hls";
-// Comes while the configuration does. The player says so if it does not.
-AmiPlayer.preload(protocol).catch(() => undefined);
+// Comes while the configuration does; the player tells viewers if it does not come at all.
+AmiPlayer.preload(protocol).catch((error: unknown) => console.warn("the engine did not come early", error));
 const config = (await (await fetch("/config.json")).json()) as PageConfig;
 const player = byId<AmiPlayer>("player");
 const meter = new DelayMeter();
