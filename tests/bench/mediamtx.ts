@@ -32,7 +32,11 @@ export async function startMediamtx(program: string): Promise<Mediamtx> {
   ].join("\n");
   await writeFile(join(folder, "mediamtx.yml"), config);
   const { stdout } = await promisify(execFile)(program, ["--version"]);
-  const child = spawn(program, [join(folder, "mediamtx.yml")], { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(program, [join(folder, "mediamtx.yml")], {
+    // It writes a certificate of its own beside itself.
+    cwd: folder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const ended = once(child, "exit");
   const origin = `http://127.0.0.1:${hls}`;
   return {
