@@ -20,6 +20,7 @@ export { MAX_HELD_REQUESTS, MAX_UPSTREAM_CONNECTIONS, MAX_WAITING_REQUESTS } fro
 export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
 export { CdnError, type CdnErrorCode } from "./errors.ts";
 // Fast paths for handlers and wrappers.
+export type { AnswerFacts, CacheOutcome } from "./handler/answer-facts.ts";
 export { bytesResponse, responseBytes } from "./handler/bytes-response.ts";
 // The seam: HTTP is a function.
 export type { Connection, ConnectionTls, FetchHandler } from "./handler/fetch-handler.ts";

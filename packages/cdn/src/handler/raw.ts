@@ -1,5 +1,6 @@
 /** The fast seam beside `FetchHandler`: the same exchange without `Request`, `Response` or web streams. */
 
+import type { AnswerFacts } from "./answer-facts.ts";
 import type { Connection, FetchHandler } from "./fetch-handler.ts";
 
 /** A request as the server adapter read it. */
@@ -36,6 +37,8 @@ export interface RawResponse {
    * connection, or dropped with it. A cache counts by it what slow clients keep in memory; a wrapper that changes the answer keeps it.
    */
   readonly release?: () => void;
+  /** What became of the request, for logs and metrics. */
+  readonly about?: AnswerFacts;
 }
 
 /** May answer at once, later, or (undefined) leave the request to the `FetchHandler` that carries it. What it throws is answered with 500. */
