@@ -27,6 +27,8 @@ interface Observation {
   readonly startup: number | null;
   readonly width: number;
   readonly audioBytes: number;
+  /** Where playback stands and what it has, for whoever reads a failure. */
+  readonly standing: string;
 }
 
 /** A page that plays. */
@@ -35,7 +37,7 @@ export interface Viewing {
   /** Resolves when frames have been shown and time moves. */
   readonly playing: Promise<unknown>;
   observe(): Promise<Observation>;
-  /** Resolves when the video has played this many seconds from now on. */
+  /** Resolves when the video has played this many seconds from now on. @throws saying where it stands. */
   played(seconds: number, timeout: number): Promise<void>;
   /** Resolves when the video has run out of media. */
   dry(timeout: number): Promise<void>;
@@ -73,9 +75,16 @@ export async function view(
   url: string,
 ): Promise<Viewing> {
   const page = await session.page({ width: 640, height: 400 });
+  const started = Date.now();
   await page.goto(site);
   await page.addScriptTag({ path: fileURLToPath(new URL(`../node_modules/${scripts[player]}`, import.meta.url)) });
   await page.evaluate(startPlayer, { player, url });
+  const asked: string[] = [];
+  page.on("response", (response) => {
+    const { pathname, search } = new URL(response.url());
+    asked.push(`${((Date.now() - started) / 1000).toFixed(1)} s: ${response.status()} ${pathname}${search}`);
+    if (asked.length > 30) asked.shift();
+  });
   const observe = () => page.evaluate(() => window.observe());
   return {
     page,
@@ -85,9 +94,17 @@ export async function view(
     observe,
     async played(seconds, timeout) {
       const { currentTime } = await observe();
-      await page.waitForFunction((target) => window.observe().currentTime >= target, currentTime + seconds, {
-        timeout,
-      });
+      try {
+        await page.waitForFunction((target) => window.observe().currentTime >= target, currentTime + seconds, {
+          timeout,
+        });
+      } catch (cause) {
+        const { standing } = await observe();
+        throw new Error(
+          `not ${seconds} s on from ${currentTime} after ${timeout} ms: ${standing}; asked last:\n${asked.join("\n")}`,
+          { cause },
+        );
+      }
     },
     async dry(timeout) {
       const hasRunDry = () => {
@@ -117,14 +134,17 @@ async function startPlayer({ player, url }: { player: ForeignPlayer; url: string
     startup = (performance.now() - began) / 1000;
     // "waiting" also announces a start or a seek: only one that interrupts playback is a stall.
     video.addEventListener("waiting", () => {
-      const { buffered, currentTime, seeking } = video;
-      const ranges = Array.from(
-        { length: buffered.length },
-        (_, index) => `${buffered.start(index)}–${buffered.end(index)}`,
-      );
-      if (!seeking) stalls.push(`at ${currentTime} of ${ranges.slice(-3).join(", ")}`);
+      if (!video.seeking) stalls.push(where());
     });
   });
+  const where = (): string => {
+    const { buffered, currentTime } = video;
+    const ranges = Array.from(
+      { length: buffered.length },
+      (_, index) => `${buffered.start(index)}–${buffered.end(index)}`,
+    );
+    return `at ${currentTime} of ${ranges.slice(-3).join(", ")}`;
+  };
   window.observe = () => {
     const quality = video.getVideoPlaybackQuality();
     const { webkitAudioDecodedByteCount } = video as HTMLVideoElement & { webkitAudioDecodedByteCount?: number };
@@ -137,6 +157,7 @@ async function startPlayer({ player, url }: { player: ForeignPlayer; url: string
       startup,
       width: video.videoWidth,
       audioBytes: webkitAudioDecodedByteCount ?? 0,
+      standing: `${where()}, ready state ${video.readyState}, ${video.paused ? "paused" : "playing"}${video.seeking ? ", seeking" : ""}, rate ${video.playbackRate}`,
     };
   };
   const library = window as unknown as Record<"Hls" | "dashjs" | "shaka", never>;

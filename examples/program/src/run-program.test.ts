@@ -37,3 +37,15 @@ test("a failure is told in a line, and what was opened is closed all the same", 
   expect(await ended).toBe(1);
   expect(output).toEqual({ out: "closed\n", err: "✗ port 80 is taken\n" });
 });
+
+test("a signal while it starts ends it at once", async () => {
+  const { child, output, ended } = await program(`
+    setInterval(() => {}, 1000);
+    console.log("starting");
+    await new Promise(() => {});
+    return "serving";`);
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  expect(await ended).toBe(143);
+  expect(output).toEqual({ out: "starting\n", err: "" });
+});

@@ -1,18 +1,32 @@
 /** The life of a program that serves. */
 
-import { once } from "node:events";
+import { constants } from "node:os";
+
+const endings = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Starts a program and lets it run until SIGINT or SIGTERM. What it opened is closed then, the last first. A failure is told in a line on standard
- * error, and by exit code 1.
+ * Starts a program and lets it run until SIGINT or SIGTERM. What it opened is closed then, the last first; one that is still starting just ends.
+ * A failure is told in a line on standard error, and by exit code 1.
  *
  * @param start - opens what the program needs, and returns what to print once it serves.
  */
 export async function runProgram(start: (opened: AsyncDisposableStack) => Promise<string>): Promise<void> {
+  let serves = false;
+  const ending = Promise.withResolvers<void>();
+  for (const signal of endings) {
+    process.once(signal, () => {
+      if (serves) ending.resolve();
+      // Nothing is worth waiting for yet.
+      else process.exit(128 + constants.signals[signal]);
+    });
+  }
   try {
     await using opened = new AsyncDisposableStack();
-    console.log(await start(opened));
-    await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+    const line = await start(opened);
+    // Before the line is printed: whoever waits for it may send a signal at once.
+    serves = true;
+    console.log(line);
+    await ending.promise;
   } catch (error) {
     process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
