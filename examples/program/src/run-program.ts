@@ -12,21 +12,22 @@ const endings = ["SIGINT", "SIGTERM"] as const;
  */
 export async function runProgram(start: (opened: AsyncDisposableStack) => Promise<string>): Promise<void> {
   let serves = false;
-  const ending = Promise.withResolvers<void>();
-  for (const signal of endings) {
-    process.once(signal, () => {
-      if (serves) ending.resolve();
-      // Nothing is worth waiting for yet.
-      else process.exit(128 + constants.signals[signal]);
-    });
-  }
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of endings) {
+      process.once(signal, () => {
+        if (serves) resolve();
+        // Nothing is worth waiting for yet.
+        else process.exit(128 + constants.signals[signal]);
+      });
+    }
+  });
   try {
     await using opened = new AsyncDisposableStack();
     const line = await start(opened);
     // Before the line is printed: whoever waits for it may send a signal at once.
     serves = true;
     console.log(line);
-    await ending.promise;
+    await ended;
   } catch (error) {
     process.stderr.write(`✗ ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
