@@ -1,4 +1,4 @@
-import type { Track } from "@ami-streams/media";
+import { parseMpd, type Track } from "@ami-streams/media";
 import { describe, expect, test } from "vitest";
 import { audio48, isPending, LiveScene, NOON, type SceneTrack, video25 } from "./testing/live-scene.ts";
 import { MadeFeed } from "./testing/made-feed.ts";
@@ -661,6 +661,24 @@ describe("DASH", () => {
       "
     `);
     expect(await scene.text("/time")).toBe("2026-01-01T12:00:07.300Z");
+  });
+
+  test("a period has all its representations from the first time that it is listed", async () => {
+    await using scene = new LiveScene({ window: 8 });
+    scene.publish([video25, audio48]);
+    await scene.send(5);
+    await scene.leave();
+    scene.clock.advance(10_000);
+    scene.publish([video25, audio48]);
+    const seen: string[] = [];
+    for (let step = 0; step < 100; step++) {
+      await scene.send(0.02);
+      const { periods } = parseMpd(await scene.text("/index.mpd"));
+      const newest = periods.at(-1)!;
+      const ids = newest.adaptationSets.flatMap(({ representations }) => representations.map(({ id }) => id));
+      seen.push(`period ${newest.id} of ${ids}, ${newest.duration === undefined ? "open" : "over"}`);
+    }
+    expect([...new Set(seen)]).toEqual(["period 0 of 720p,audio, open", "period 1 of 720p,audio, open"]);
   });
 
   test("has a new period after the publisher came back", async () => {

@@ -3,7 +3,7 @@
 import { writeMediaPlaylist, writeMpd, writeMultivariantPlaylist } from "@ami-streams/media";
 import type { WallClock } from "../clock.ts";
 import type { Changes } from "./changes.ts";
-import { mpd } from "./dash/mpd.ts";
+import { isNewestPeriodWhole, mpd } from "./dash/mpd.ts";
 import type { GrowingBody } from "./growing-body.ts";
 import { type Availability, availability, parseDirectives } from "./hls/delivery-directives.ts";
 import { lowLatencyPlaylist, plainPlaylist } from "./hls/media-playlist.ts";
@@ -99,6 +99,13 @@ async function multivariant(stream: LiveStreamView, request: Request, file: stri
 async function manifest(stream: LiveStreamView, request: Request): Promise<Response> {
   const state = await ready(stream, request, () => stream.state);
   if (state === undefined) return unavailable();
+  // One that has to do without a track at first is listed all the same when the wait is over.
+  await waitFor(
+    stream,
+    request,
+    () => stream.window.periods.length > 1 || isNewestPeriodWhole(stream.window, state) || undefined,
+    state.targetDuration,
+  );
   const document = mpd(stream.window, {
     ...state,
     availabilityStart: stream.availabilityStart,

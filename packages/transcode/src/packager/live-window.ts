@@ -38,6 +38,8 @@ export class LiveWindow {
   #listedFrom = 0;
   #targetDuration = 1;
   #sessions = 0;
+  /** A publisher session has begun, and nothing of it is here. */
+  awaitsSession = false;
   /** Segments that had to leave before their time because bytes ran out. */
   evictedEarly = 0;
 
@@ -92,6 +94,7 @@ export class LiveWindow {
       }
     }
     this.#sessions++;
+    this.awaitsSession = true;
   }
 
   /**
@@ -180,6 +183,7 @@ export class LiveWindow {
   #noteBoundary(boundary: Boundary): void {
     const last = this.#timeline.at(-1)?.boundary;
     if (last !== undefined && last.number >= boundary.number) return;
+    this.awaitsSession = false;
     this.#timeline.push({ boundary, duration: 0 });
     if (last === undefined || boundary.discontinuity) {
       this.#periods.push({ id: boundary.discontinuitySequence, start: boundary });

@@ -39,9 +39,10 @@ const ENCODER_REFERENCE = 0;
  * `$Number$` names them, which an estimate that turns out wrong does not change.
  */
 export function mpd(window: LiveWindow, state: MpdState): Mpd {
-  const periods = window.periods.map((period, index) =>
-    writtenPeriod(window, period, window.periods[index + 1], state),
-  );
+  const listed = listedPeriods(window, state);
+  // Until the next one can be listed, nothing is to be expected of the one before it, as while its publisher is away.
+  const at = { ...state, away: state.away || window.awaitsSession || listed.length < window.periods.length };
+  const periods = listed.map((period, index) => writtenPeriod(window, period, listed[index + 1], at));
   const filled = periods.filter((period) => period.adaptationSets.length > 0);
   return {
     profiles: ["urn:mpeg:dash:profile:isoff-live:2011", "http://www.dashif.org/guidelines/low-latency-live-v5"],
@@ -64,6 +65,22 @@ export function mpd(window: LiveWindow, state: MpdState): Mpd {
     periods: filled,
     utcTimings: [clock(state)],
   };
+}
+
+/** Whether every rendition has something in the newest period: players choose their tracks when they first see one, and look for no others later. */
+export function isNewestPeriodWhole(window: LiveWindow, state: PlaylistState): boolean {
+  const newest = window.periods.at(-1);
+  if (newest === undefined) return false;
+  for (const rendition of window.renditions) {
+    if (rendition.active && segmentsOf(window, rendition, newest, state).length === 0) return false;
+  }
+  return true;
+}
+
+/** The only one there is, is listed as it is. */
+function listedPeriods(window: LiveWindow, state: MpdState): readonly Period[] {
+  const { periods } = window;
+  return periods.length > 1 && !isNewestPeriodWhole(window, state) ? periods.slice(0, -1) : periods;
 }
 
 function clock({ time }: MpdState) {
@@ -202,7 +219,12 @@ function timeline(segments: readonly Segment[], expected: readonly number[]): Ti
   return entries;
 }
 
-function segmentsOf(window: LiveWindow, rendition: LiveRendition, period: Period, state: MpdState): readonly Segment[] {
+function segmentsOf(
+  window: LiveWindow,
+  rendition: LiveRendition,
+  period: Period,
+  state: PlaylistState,
+): readonly Segment[] {
   const listed = window.listed(rendition);
   const { open } = rendition;
   const all = open === undefined || open.parts.length === 0 || state.ended ? listed : [...listed, open];
