@@ -38,6 +38,8 @@ export type CdnErrorCode =
   | "UPSTREAM_TIMEOUT"
   /** As many requests as may wait for an upstream do; clients get a 503. */
   | "UPSTREAM_BUSY"
+  /** Every upstream that could be asked failed too often lately, and is not asked for now; clients get a 503. */
+  | "UPSTREAM_DOWN"
   /** An upstream ended its body early. */
   | "UPSTREAM_TRUNCATED"
   /** An upstream broke HTTP, or failed in another way. */
@@ -53,7 +55,41 @@ export type CdnErrorCode =
   /** No space left in the store. */
   | "STORE_FULL"
   /** The store failed for another reason, see `cause`. */
-  | "STORE_FAILED";
+  | "STORE_FAILED"
+  /** Another process, or another tier of this one, has the disk tier's folder. */
+  | "DISK_IN_USE"
+  /** The disk tier's folder cannot be read or written, see `cause`. */
+  | "DISK_FAILED"
+  /** What was read from disk is not what was written, or left while it was read. */
+  | "DISK_CORRUPT"
+  /** A guard wants a token, and the request has none. */
+  | "TOKEN_MISSING"
+  /** The token is not one of ours, or was changed. */
+  | "TOKEN_INVALID"
+  /** The token was good once. */
+  | "TOKEN_EXPIRED"
+  /** The token will be good later. */
+  | "TOKEN_NOT_YET_VALID"
+  /** The token is good, but not for this path. */
+  | "PATH_NOT_GRANTED"
+  /** The token is good, but not from this address. */
+  | "ADDRESS_NOT_GRANTED"
+  /** The keys that tokens are checked with cannot be had. */
+  | "KEYS_UNREACHABLE"
+  /** As many tokens as may be checked at a time are. */
+  | "GUARD_BUSY"
+  /** A playlist into which tokens should be written is too long, or in an encoding that cannot be read. */
+  | "PLAYLIST_NOT_REWRITABLE"
+  /** Too many requests: `Retry-After` says when the next one passes. */
+  | "RATE_LIMITED"
+  /** The client's address may not ask. */
+  | "ADDRESS_DENIED"
+  /** The client's country may not ask. */
+  | "COUNTRY_DENIED"
+  /** The page that the request comes from may not show this. */
+  | "HOTLINK_DENIED"
+  /** A country database cannot be read. */
+  | "DATABASE_FAILED";
 
 /** Every error this package throws. */
 export class CdnError extends Error {

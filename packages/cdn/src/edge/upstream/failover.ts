@@ -1,13 +1,30 @@
-/** Several upstreams as one: the next is asked where one fails, or has not what is asked for. */
+/** Several upstreams as one: who is asked, in what order, when a second one is, and whose answer stands. */
 
+import { setTimeout as wait } from "node:timers/promises";
 import { CdnError } from "../../errors.ts";
-import { letGo } from "../../handler/let-go.ts";
-import { errorResponse } from "../../http/error-response.ts";
 import type { Logger } from "../../logger.ts";
-import type { Upstream, UpstreamRequest, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
+import { type Balance, createOrder, type Order } from "./balance.ts";
+import { createHedging, type HedgeOptions, type Hedging } from "./hedge.ts";
+import { type Attempt, GOOD, isPrompt, Member, REFUSED, SUSPECT } from "./member.ts";
+import { ANSWER, better, forget, MISSING, NO_ANSWER, type Outcome } from "./outcome.ts";
+import { DEFAULT_RETRY, RetryBudget, type RetryOptions } from "./retry-budget.ts";
+import {
+  isHeld,
+  type Upstream,
+  type UpstreamRequest,
+  type UpstreamResponse,
+  type UpstreamTimeouts,
+} from "./upstream.ts";
 
-/** Milliseconds that an upstream which is down is asked last. */
-export const UPSTREAM_COOLDOWN = 5_000;
+export { UPSTREAM_COOLDOWN } from "./member.ts";
+
+/** Milliseconds that an upstream on trial is waited for before another one is asked as well. */
+const TRIAL_PATIENCE = 1_000;
+/** An upstream is slow whose median is so many times the best one's, and so many milliseconds above it. */
+const SLOW_FACTOR = 3;
+const SLOW_ABOVE = 100;
+/** Heads between two comparisons. */
+const COMPARE_EVERY = 32;
 
 /** Options of {@link createFailover}. */
 export interface FailoverOptions {
@@ -18,130 +35,209 @@ export interface FailoverOptions {
   readonly logger: Logger;
 }
 
-/** What came of asking one upstream. */
-type Outcome =
-  | { readonly rank: Exclude<Rank, typeof NO_ANSWER>; readonly response: UpstreamResponse }
-  | { readonly rank: typeof NO_ANSWER; readonly error: unknown };
+/** Options of a {@link Failover}. */
+export interface FailoverParts {
+  readonly members: readonly Member[];
+  readonly clock: () => number;
+  /** Default `priority`. */
+  readonly balance?: Balance;
+  readonly budget?: RetryBudget;
+  readonly backoff?: RetryOptions["backoff"];
+  readonly hedge?: HedgeOptions | false;
+}
 
-type Rank = typeof MISSING | typeof NO_ANSWER | typeof ERROR | typeof UNAVAILABLE | typeof ANSWER;
-
-// Where no upstream has an answer, the client gets the highest of these.
-/** 404, 410: it has no such thing, others may. */
-const MISSING = 0;
-const NO_ANSWER = 1;
-/** Another 5xx. */
-const ERROR = 2;
-/** 503: it has it, and not now. That tells a client most. */
-const UNAVAILABLE = 3;
-const ANSWER = 4;
+/** Upstreams without options of their own, as one. */
+export function createFailover({ upstreams, timeouts, clock, logger }: FailoverOptions): Upstream {
+  const members = upstreams.map((upstream) => new Member({ upstream, timeouts, clock, logger }));
+  return new Failover({ members, clock });
+}
 
 /**
- * Asks upstreams in order, those that were down lately last. GET and HEAD go on to the next one, each being asked once at most, when an
- * upstream gives no head in time or no answer at all, answers with 500 to 599, or has no such thing (404, 410): others may have streams that
- * it has not. Where none has a better answer a 503 stands, then another 5xx, then the failure to get one; a 404 only if all say so. Other
- * methods are sent once: they may have had their effect.
+ * Asks upstreams in order: by priority, by balance, and those last that were down, slow or failing lately. GET and HEAD go on to the next one,
+ * each being asked once at most, when an upstream gives no head in time or no answer at all, answers with 500 to 599, or has no such thing
+ * (404, 410): others may have streams that it has not. Where none has a better answer a 503 stands, then another 5xx, then the failure to get
+ * one; a 404 only if all say so. Other methods are sent once: they may have had their effect.
  *
- * Down is who cannot be reached, is late, or answers 502 or 504. Other errors are about what was asked for, and change no order.
+ * Down is who cannot be reached, is late, or answers 502 or 504. Other errors are about what was asked for, and change no order unless they
+ * are most answers. Who fails most of the time is not asked at all, but for a trial now and then.
+ *
+ * Going on after a failure costs the retry budget; after a 404 it does not. A segment whose head is late is asked for a second time, elsewhere.
  */
-export function createFailover({ upstreams, timeouts, clock, logger }: FailoverOptions): Upstream {
-  const downAt = new Map<Upstream, number>();
+export class Failover implements Upstream {
+  readonly name: string;
+  readonly members: readonly Member[];
+  readonly budget: RetryBudget;
+  readonly #clock: () => number;
+  readonly #backoff: RetryOptions["backoff"];
+  readonly #hedging: Hedging;
+  readonly #order: Order<Member>;
+  #heads = 0;
 
-  const inOrder = (now: number): Upstream[] => {
-    if (downAt.size === 0) return [...upstreams];
-    const cooling = (upstream: Upstream): boolean =>
-      now - (downAt.get(upstream) ?? Number.NEGATIVE_INFINITY) < UPSTREAM_COOLDOWN;
-    return [...upstreams.filter((each) => !cooling(each)), ...upstreams.filter(cooling)];
-  };
+  constructor({ members, clock, balance = "priority", budget, backoff, hedge }: FailoverParts) {
+    this.members = members;
+    this.name = members.map(({ name }) => name).join(", ");
+    this.budget = budget ?? new RetryBudget(DEFAULT_RETRY);
+    this.#clock = clock;
+    this.#backoff = backoff ?? DEFAULT_RETRY.backoff;
+    this.#hedging = createHedging(hedge);
+    this.#order = createOrder(members, balance);
+  }
 
-  const ask = async (upstream: Upstream, request: UpstreamRequest): Promise<Outcome> => {
-    try {
-      const response = await withHeadTimeout(upstream, request, timeouts.head);
-      const { status } = response;
-      if (status === 502 || status === 504) downAt.set(upstream, clock());
-      else downAt.delete(upstream);
-      if (status === 404 || status === 410) return { rank: MISSING, response };
-      if (status < 500) return { rank: ANSWER, response };
-      // A 503 is how an origin says that a publisher is away: players ask for it again and again.
-      const level = status === 503 ? "debug" : "warn";
-      logger[level]({ upstream: upstream.name, status }, "an upstream answered with an error");
-      return { rank: status === 503 ? UNAVAILABLE : ERROR, response };
-    } catch (error) {
-      if (request.signal.aborted) throw error;
-      logger.warn({ upstream: upstream.name, err: error }, "an upstream failed");
-      const code = error instanceof CdnError ? error.code : undefined;
-      if (code === "UPSTREAM_BUSY") return { rank: UNAVAILABLE, response: busy() };
-      if (code === "UPSTREAM_UNREACHABLE" || code === "UPSTREAM_TIMEOUT") downAt.set(upstream, clock());
-      return { rank: NO_ANSWER, error };
+  async send(request: UpstreamRequest): Promise<UpstreamResponse> {
+    const isIdempotent = (request.method === "GET" || request.method === "HEAD") && request.body === null;
+    this.budget.request(this.#clock());
+    const queue = this.#queue(request.target);
+    const outcome = await (isIdempotent ? this.#askAll(queue, request) : this.#askOne(queue, request));
+    if (outcome.rank === NO_ANSWER) throw outcome.error;
+    return outcome.response;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.members.map(({ upstream }) => upstream.close()));
+  }
+
+  /** Who may be asked, the best first. */
+  #queue(target: string): Member[] {
+    const now = this.#clock();
+    const order = this.#order(target);
+    const standings = order.map((member) => {
+      const standing = member.standing(now);
+      // A request that may be held for long tells nothing of an upstream on trial, and keeps others from telling.
+      if (standing === GOOD && member.circuit.state(now) === "half-open" && isHeld(target)) return SUSPECT;
+      return standing;
+    });
+    if (standings.every((standing) => standing === GOOD)) return order;
+    const queue: Member[] = [];
+    for (let standing: number = GOOD; standing < REFUSED; standing += 1) {
+      for (const [at, member] of order.entries()) if (standings[at] === standing) queue.push(member);
     }
-  };
+    return queue;
+  }
 
-  return {
-    name: upstreams.map(({ name }) => name).join(", "),
-    async send(request) {
-      const idempotent = request.method === "GET" || request.method === "HEAD";
-      const candidates = idempotent ? inOrder(clock()) : inOrder(clock()).slice(0, 1);
-      let best: Outcome | undefined;
-      try {
-        for (const upstream of candidates) {
-          const outcome = await ask(upstream, request);
-          const isBetter = best === undefined || outcome.rank > best.rank;
-          forget(isBetter ? best : outcome);
-          if (isBetter) best = outcome;
-          if (outcome.rank === ANSWER) break;
+  async #askOne([member]: Member[], request: UpstreamRequest): Promise<Outcome> {
+    if (member === undefined) return this.#allDown();
+    return await member.attempt(request, false).outcome;
+  }
+
+  async #askAll(queue: Member[], request: UpstreamRequest): Promise<Outcome> {
+    let best: Outcome | undefined = queue.length < this.members.length ? this.#allDown() : undefined;
+    let failed = false;
+    try {
+      for (let member = queue.shift(); member !== undefined; member = queue.shift()) {
+        if (failed) {
+          if (!this.budget.take(this.#clock())) break;
+          member.counters.retries += 1;
         }
-      } catch (error) {
-        forget(best);
-        throw error;
+        const outcomes = await this.#askHedged(member, queue, request);
+        for (const outcome of outcomes) best = better(best, outcome);
+        if (best?.rank === ANSWER) return best;
+        failed ||= outcomes.some(({ rank }) => rank !== MISSING);
       }
-      if (best === undefined || best.rank === NO_ANSWER) throw best?.error;
-      return best.response;
-    },
-    async close() {
-      await Promise.all(upstreams.map((upstream) => upstream.close()));
-    },
-  };
+      if (best === undefined) return this.#allDown();
+      return await this.#askAgain(best, request);
+    } catch (error) {
+      forget(best);
+      throw error;
+    }
+  }
+
+  /** An only upstream gets another chance. */
+  async #askAgain(first: Outcome, request: UpstreamRequest): Promise<Outcome> {
+    const [only] = this.members;
+    let outcome = first;
+    if (this.members.length > 1 || only === undefined) return outcome;
+    for (const pause of this.#backoff) {
+      if (!isWorthAnother(outcome) || only.standing(this.#clock()) === REFUSED) break;
+      if (!this.budget.take(this.#clock())) break;
+      await wait(pause * (0.5 + Math.random()), undefined, { signal: request.signal, ref: false }).catch(() => {});
+      request.signal.throwIfAborted();
+      only.counters.retries += 1;
+      outcome = better(outcome, await this.#ask(only, request).outcome);
+    }
+    return outcome;
+  }
+
+  /** Asks one, and the next of the queue as well when that is late. */
+  async #askHedged(member: Member, queue: Member[], request: UpstreamRequest): Promise<Outcome[]> {
+    const delay = this.#hedgeDelay(member, queue, request);
+    const first = this.#ask(member, request);
+    if (delay === undefined) return [await first.outcome];
+    if (await isSettledWithin(first.outcome, delay)) return [await first.outcome];
+    const now = this.#clock();
+    const other = queue[0]?.standing(now) === GOOD ? queue[0] : this.#hedging.sameUpstream ? member : undefined;
+    if (other === undefined || !this.budget.take(now)) return [await first.outcome];
+    if (other === queue[0]) queue.shift();
+    other.counters.hedges += 1;
+    const { onInformational: _, ...quiet } = request;
+    const second = this.#ask(other, quiet);
+    const winner = await firstGood(first, second);
+    if (winner === undefined) {
+      other.counters.hedgesLost += 1;
+      return [await first.outcome, await second.outcome];
+    }
+    other.counters[winner === second ? "hedgesWon" : "hedgesLost"] += 1;
+    const loser = winner === first ? second : first;
+    loser.abandon();
+    loser.outcome.then(forget, () => {});
+    return [await winner.outcome];
+  }
+
+  #hedgeDelay(member: Member, queue: Member[], request: UpstreamRequest): number | undefined {
+    if (!isPrompt(request) || (queue.length === 0 && !this.#hedging.sameUpstream)) return undefined;
+    if (member.circuit.state(this.#clock()) === "half-open") return TRIAL_PATIENCE;
+    return this.#hedging.isFor(request.target) ? this.#hedging.delay(member.latency) : undefined;
+  }
+
+  #ask(member: Member, request: UpstreamRequest): Attempt {
+    const isMeasured = isPrompt(request) && this.#hedging.isFor(request.target);
+    if (isMeasured) this.#compare();
+    return member.attempt(request, isMeasured);
+  }
+
+  /** Finds who is slow beside the others. */
+  #compare(): void {
+    this.#heads += 1;
+    if (this.#heads % COMPARE_EVERY !== 0 || this.members.length < 2) return;
+    const medians = this.members.map(({ latency }) => latency.quantile(0.5));
+    const best = Math.min(...medians.map((median) => median ?? Number.POSITIVE_INFINITY));
+    for (const [at, median = 0] of medians.entries()) {
+      if (median > SLOW_FACTOR * best && median > best + SLOW_ABOVE) this.members[at]?.setSlow(this.#clock());
+    }
+  }
+
+  #allDown(): Outcome {
+    const error = new CdnError("UPSTREAM_DOWN", `${this.name}: failed too often lately, and not asked for now`);
+    return { rank: NO_ANSWER, error };
+  }
 }
 
-function forget(outcome: Outcome | undefined): void {
-  if (outcome !== undefined && outcome.rank !== NO_ANSWER) letGo(outcome.response.body);
+function isWorthAnother(outcome: Outcome): boolean {
+  if (outcome.rank !== NO_ANSWER || !(outcome.error instanceof CdnError)) return false;
+  return outcome.error.code === "UPSTREAM_UNREACHABLE" || outcome.error.code === "UPSTREAM_FAILED";
 }
 
-/** Cross-origin pages may read it, and their players ask again. */
-function busy(): UpstreamResponse {
-  const headers = ["retry-after", "1", "access-control-allow-origin", "*"];
-  const message = "too many requests wait for the upstream already: ask again";
-  return { ...errorResponse(503, "UPSTREAM_BUSY", message, headers), closeDelimited: false };
-}
-
-async function withHeadTimeout(
-  upstream: Upstream,
-  request: UpstreamRequest,
-  milliseconds: number,
-): Promise<UpstreamResponse> {
-  const controller = new AbortController();
-  const forward = (): void => controller.abort(request.signal.reason);
-  if (request.signal.aborted) forward();
-  request.signal.addEventListener("abort", forward, { once: true });
+async function isSettledWithin(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      const error = new CdnError("UPSTREAM_TIMEOUT", `${upstream.name} gave no answer for ${milliseconds} ms`);
-      controller.abort(error);
-      reject(error);
-    }, milliseconds);
-    controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
   });
-  const sent = upstream.send({ ...request, signal: controller.signal });
   try {
-    return await Promise.race([sent, late]);
-  } catch (error) {
-    // An upstream that does not heed the signal may answer all the same, when nobody waits any more.
-    sent.then(
-      ({ body }) => letGo(body),
-      () => {},
-    );
-    throw error;
+    return await Promise.race([promise.then(() => true), late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The one that has an answer first; undefined where neither has. */
+async function firstGood(one: Attempt, other: Attempt): Promise<Attempt | undefined> {
+  const good = async (attempt: Attempt): Promise<Attempt> => {
+    const { rank } = await attempt.outcome;
+    if (rank !== ANSWER) throw new CdnError("UPSTREAM_FAILED", "no answer");
+    return attempt;
+  };
+  try {
+    return await Promise.any([good(one), good(other)]);
+  } catch {
+    return undefined;
   }
 }

@@ -4,7 +4,8 @@ import type { ServerResponse } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { upstream } from "../edge.test-setup.ts";
 import { createHttpUpstream, MAX_HELD_REQUESTS } from "./http-upstream.ts";
-import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamResponse } from "./upstream.ts";
+import { send, textOf } from "./upstream.test-setup.ts";
+import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream.ts";
 
 test("as many blocking reloads as may be held keep nothing else waiting, and one more is refused at once", async () => {
   const held: ServerResponse[] = [];
@@ -16,24 +17,20 @@ test("as many blocking reloads as may be held keep nothing else waiting, and one
     { ...DEFAULT_UPSTREAM_TIMEOUTS, connect: 20_000 },
   );
   onTestFinished(() => origin.close());
-  const send = (target: string): Promise<UpstreamResponse> =>
-    origin.send({ method: "GET", target, headers: [], body: null, signal: AbortSignal.timeout(20_000) });
-  const text = async ({ body }: UpstreamResponse): Promise<string> => {
-    const chunks: Uint8Array[] = [];
-    if (body !== null && !(body instanceof Uint8Array)) for await (const chunk of body) chunks.push(chunk);
-    return Buffer.concat(chunks).toString();
-  };
+  const signal = AbortSignal.timeout(20_000);
 
-  const reloads = Array.from({ length: MAX_HELD_REQUESTS }, (_, turn) => send(`/live/a/i.m3u8?r=${turn}&_HLS_msn=9`));
+  const reloads = Array.from({ length: MAX_HELD_REQUESTS }, (_, turn) =>
+    send(origin, `/live/a/i.m3u8?r=${turn}&_HLS_msn=9`, { signal }),
+  );
   await expect.poll(() => held.length, { timeout: 15_000 }).toBe(MAX_HELD_REQUESTS);
-  await expect(send("/live/b/i.m3u8?_HLS_msn=9")).rejects.toMatchObject({ code: "UPSTREAM_BUSY" });
-  expect(await text(await send("/live/b/i.m3u8"))).toBe("/live/b/i.m3u8");
+  await expect(send(origin, "/live/b/i.m3u8?_HLS_msn=9", { signal })).rejects.toMatchObject({ code: "UPSTREAM_BUSY" });
+  expect(await textOf(await send(origin, "/live/b/i.m3u8", { signal }))).toBe("/live/b/i.m3u8");
 
   for (const response of held) response.end("9");
-  const answers = await Promise.all(reloads.map(async (reload) => text(await reload)));
+  const answers = await Promise.all(reloads.map(async (reload) => textOf(await reload)));
   expect(new Set(answers)).toEqual(new Set(["9"]));
-  const later = send("/live/b/i.m3u8?_HLS_msn=10");
+  const later = send(origin, "/live/b/i.m3u8?_HLS_msn=10", { signal });
   await expect.poll(() => held.length).toBe(MAX_HELD_REQUESTS + 1);
   held.at(-1)!.end("10");
-  expect(await text(await later)).toBe("10");
+  expect(await textOf(await later)).toBe("10");
 });

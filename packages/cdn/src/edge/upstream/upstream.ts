@@ -11,18 +11,26 @@ export interface UpstreamRequest {
   readonly headers: readonly string[];
   readonly body: AsyncIterable<Uint8Array> | null;
   readonly signal: AbortSignal;
+  /** Its answer is for one client alone: no peer would have it. Default false. */
+  readonly alone?: boolean;
+  /** Called with each interim answer, such as 103 Early Hints, before the head. Fields as in {@link UpstreamResponse}. */
+  readonly onInformational?: (status: number, headers: readonly string[]) => void;
 }
 
 /** Its answer, as soon as the head is there. */
 export interface UpstreamResponse extends RawResponse {
   /** Only the end of the connection ends the body (RFC 9112 §6.3): nobody can tell whether it is whole. */
   readonly closeDelimited: boolean;
+  /** Name of the one that answered, where there are several. */
+  readonly upstream?: string;
+  /** Name of the peer that answered: it keeps the object, so nobody else has to. */
+  readonly peer?: string;
 }
 
 export interface Upstream {
-  /** For logs and errors. */
+  /** For logs, errors and metrics. */
   readonly name: string;
-  /** @throws {CdnError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_TIMEOUT`, `UPSTREAM_BUSY`, `UPSTREAM_FAILED`, or the signal's reason. */
+  /** @throws {CdnError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_TIMEOUT`, `UPSTREAM_BUSY`, `UPSTREAM_DOWN`, `UPSTREAM_FAILED`, or the signal's reason. */
   send(request: UpstreamRequest): Promise<UpstreamResponse>;
   close(): Promise<void>;
 }
@@ -35,6 +43,8 @@ export interface UpstreamTimeouts {
   readonly head: number;
   /** For the next byte of a body. Above the longest pause in a growing object. */
   readonly body: number;
+  /** For the whole answer. Default: none, because a live object may take as long as it likes. */
+  readonly total?: number;
 }
 
 /**
@@ -42,3 +52,11 @@ export interface UpstreamTimeouts {
  * §6.2.5.2): 30 s for segments of 10 s. Give `head` more than that for longer segments.
  */
 export const DEFAULT_UPSTREAM_TIMEOUTS: UpstreamTimeouts = { connect: 2_000, head: 35_000, body: 20_000 };
+
+/** A target, as the cache key writes it, that the upstream may hold until there is an answer (RFC 8216bis §6.2.5.2). */
+const HELD = /[?&]_HLS_msn=/;
+
+/** Whether an upstream may hold this request for seconds without being late. */
+export function isHeld(target: string): boolean {
+  return HELD.test(target);
+}
