@@ -30,6 +30,18 @@ export type CdnErrorCode =
   | "INVALID_OPTION"
   /** Used after `close()`. */
   | "CLOSED"
+  /** A purge names nothing, too much, or what cannot be stored. */
+  | "INVALID_PURGE"
+  /** This edge lost its journal, and has not yet heard from the others what they have purged. */
+  | "PURGE_UNAVAILABLE"
+  /** As many purges as may wait for other edges do. */
+  | "PURGE_BUSY"
+  /** Purged here, but not certainly everywhere; `cause` is the `PurgeResult`. */
+  | "PURGE_INCOMPLETE"
+  /** Purged in memory, but not written down: it may come back with a restart. */
+  | "PURGE_NOT_STORED"
+  /** No credentials, or wrong ones. */
+  | "UNAUTHORIZED"
   /** The client went away. */
   | "ABORTED"
   /** No upstream took a connection. */
