@@ -19,6 +19,25 @@ export { UPSTREAM_COOLDOWN } from "./edge/upstream/failover.ts";
 export { MAX_HELD_REQUESTS, MAX_UPSTREAM_CONNECTIONS, MAX_WAITING_REQUESTS } from "./edge/upstream/http-upstream.ts";
 export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
 export { CdnError, type CdnErrorCode } from "./errors.ts";
+// Guards: wrappers that let requests pass or refuse them.
+export { type AddressRulesOptions, addressRules } from "./guard/address/address-rules.ts";
+export type { ClientAddress } from "./guard/address/client-address.ts";
+export { type Countries, type CountriesOptions, openCountries } from "./guard/address/countries.ts";
+export { type CountryRulesOptions, countryRules } from "./guard/address/country-rules.ts";
+export { type TrustProxiesOptions, trustProxies } from "./guard/address/trusted-proxies.ts";
+export { type ConnectionGate, type ConnectionGateOptions, createConnectionGate } from "./guard/connection-gate.ts";
+export { allowCredentials, type CredentialsOptions } from "./guard/credentials.ts";
+export { type Answerer, createGuard, type Guard, withGuards } from "./guard/guard.ts";
+export { type HotlinksOptions, hotlinks } from "./guard/hotlinks.ts";
+export { tokenOf } from "./guard/passed-request.ts";
+export { type RateLimitOptions, type RateLimitRule, rateLimit } from "./guard/rate-limit/rate-limit.ts";
+export type { GrantCookieOptions } from "./guard/token/grant-cookie.ts";
+export { type JwtOptions, jwt } from "./guard/token/jwt.ts";
+export { type SignUrlOptions, signUrl } from "./guard/token/sign-url.ts";
+export { type SignedUrlsOptions, signedUrls } from "./guard/token/signed-urls.ts";
+export type { SigningSecret } from "./guard/token/signing.ts";
+export type { TokenPlaces } from "./guard/token/token-carrier.ts";
+export type { TokenGuardOptions } from "./guard/token/token-guard.ts";
 // Fast paths for handlers and wrappers.
 export type { AnswerFacts, CacheOutcome } from "./handler/answer-facts.ts";
 export { bytesResponse, responseBytes } from "./handler/bytes-response.ts";
