@@ -1,9 +1,16 @@
-/** The edge under load, in a process of its own: prints its URL, ends on SIGTERM. */
+/** The edge under load, in a process of its own: prints its URL, and that of its TLS port where it is given key and certificate; ends on SIGTERM. */
 
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createEdge, createServer } from "@ami-streams/cdn";
 
-await using edge = createEdge({ upstreams: [process.argv[2] ?? ""] });
-await using server = await createServer({ handler: edge.handle, port: 0, host: "127.0.0.1" });
-console.log(server.url);
+const [upstream = "", key, cert] = process.argv.slice(2);
+await using edge = createEdge({ upstreams: [upstream] });
+const listen = { handler: edge.handle, port: 0, host: "127.0.0.1", backlog: 4096 };
+await using plain = await createServer(listen);
+await using secure =
+  key === undefined || cert === undefined
+    ? undefined
+    : await createServer({ ...listen, tls: { key: await readFile(key), cert: await readFile(cert) } });
+console.log(secure === undefined ? plain.url : `${plain.url} ${secure.url}`);
 await once(process, "SIGTERM");
