@@ -60,7 +60,8 @@ export function purgeOf(json: unknown): Purge {
 export function canonicalPurge(purge: Purge, keyOf: (target: string) => string): Purge {
   const { urls = [], prefixes = [], tags = [], all = false, soft = false } = purge;
   const count = urls.length + prefixes.length + tags.length;
-  if (count === 0 && !all) throw new CdnError("INVALID_PURGE", "the purge names nothing: give urls, prefixes, tags or all");
+  if (count === 0 && !all)
+    throw new CdnError("INVALID_PURGE", "the purge names nothing: give urls, prefixes, tags or all");
   if (count > MAX_PURGE_NAMES) {
     throw new CdnError("INVALID_PURGE", `the purge has ${count} names: at most ${MAX_PURGE_NAMES} go into one`);
   }
@@ -72,7 +73,10 @@ export function canonicalPurge(purge: Purge, keyOf: (target: string) => string):
     characters += name.length;
   }
   if (characters > MAX_PURGE_CHARACTERS) {
-    throw new CdnError("INVALID_PURGE", `the names of a purge have at most ${MAX_PURGE_CHARACTERS} characters together`);
+    throw new CdnError(
+      "INVALID_PURGE",
+      `the names of a purge have at most ${MAX_PURGE_CHARACTERS} characters together`,
+    );
   }
   // Everything is everything: what else it names adds nothing.
   if (all) return soft ? { all, soft } : { all };
@@ -100,7 +104,10 @@ function keyOfUrl(url: string, keyOf: (target: string) => string): string {
 function pathOfPrefix(prefix: string): string {
   const path = prefix.replace(/^https?:\/\/[^/?#]+/i, "");
   if (/[?#]/.test(path)) {
-    throw new CdnError("INVALID_PURGE", `prefix ${shown(prefix)} has a query: a prefix is a path, and covers every query`);
+    throw new CdnError(
+      "INVALID_PURGE",
+      `prefix ${shown(prefix)} has a query: a prefix is a path, and covers every query`,
+    );
   }
   try {
     return normalizePath(path === "" ? "/" : path);

@@ -69,7 +69,7 @@ function stringsOf(headers: readonly string[], field: string): readonly string[]
   if (joined === undefined) return NO_TAGS;
   try {
     return decodeSfList(joined)
-      .map(({ value }): unknown => value)
+      .map((member): unknown => (typeof member === "object" && "value" in member ? member.value : member))
       .filter((value) => typeof value === "string")
       .filter((value) => value !== "");
   } catch {
