@@ -23,15 +23,15 @@ export interface HedgeOptions {
 const MIN_DELAY = 30;
 const MAX_DELAY = 2_000;
 
-const SEGMENT = /\.(?:ts|m2ts|m4s|m4v|m4a|mp4|cmf[vat]|webm|aac|ac3|ec3|mp3)(?:\?|$)/;
+const SEGMENT = /\.(?:ts|m2ts|m4s|m4v|m4a|mp4|cmf[vat]|webm|aac|ac3|ec3|mp3)$/;
 /** `part12`, `s0-p12`, `s12.p3`. */
-const PART = /(?:^|[-_./])p(?:art)?[-_.]?\d+[^/]*$|part[^/]*$/i;
+const PART = /part|(?:^|[-_.])p[-_.]?\d/i;
 
 /** Whether a target has the name of a media segment, and not the one of a part. */
 export function isSegment(target: string): boolean {
-  if (!SEGMENT.test(target)) return false;
   const query = target.indexOf("?");
-  return !PART.test(query === -1 ? target : target.slice(0, query));
+  const path = query === -1 ? target : target.slice(0, query);
+  return SEGMENT.test(path) && !PART.test(path.slice(path.lastIndexOf("/") + 1));
 }
 
 /** {@link HedgeOptions} with their defaults. */
