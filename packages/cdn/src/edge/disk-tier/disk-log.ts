@@ -107,6 +107,11 @@ export class DiskLog {
   push(item: LogItem): void {
     if (item.kind === "record") {
       const before = this.#committing.get(item.draft.key);
+      if (before !== undefined && item.replaces !== undefined) {
+        item.draft.dead = true;
+        this.#giveUp(item);
+        return;
+      }
       // The newer one takes its place in any case; and a deletion needs to find only one.
       if (before !== undefined) before.dead = true;
       this.#committing.set(item.draft.key, item.draft);
@@ -131,6 +136,15 @@ export class DiskLog {
     if (id !== 0) index.remove(id);
     this.push({ kind: "deletion", hash });
     return true;
+  }
+
+  /** Removes what turned out to be no use where it lies. One that is about to take its place is not touched. */
+  drop(key: string, hash: KeyHash, place: Place): void {
+    const { index } = this.#options;
+    const id = index.findAt(hash, place);
+    if (id === 0) return;
+    index.remove(id);
+    if (!this.#committing.has(key)) this.push({ kind: "deletion", hash });
   }
 
   /** Waits until all that is queued is written, or given up. */
@@ -211,13 +225,9 @@ export class DiskLog {
       parts.push(item.bytes);
       return;
     }
-    const { last } = item;
-    const whole = last !== undefined && draft.slices.length === 0;
-    if (last !== undefined) draft.slices.push(volume, offset + bytesOf(item) - last.byteLength, crc32(last));
-    const record = encodeRecord(draft, volume, offset);
-    parts.push(record);
-    if (last !== undefined) parts.push(last);
-    entries.push({ hash: draft.hash, place: placeOf(record.length, whole ? last : undefined, draft, volume, offset) });
+    const { place, bytes } = layOut(draft, item.last, volume, offset);
+    parts.push(...bytes);
+    entries.push({ hash: draft.hash, place });
   }
 
   async #write(volume: Volume, { parts, entries, items }: Batch): Promise<void> {
@@ -267,14 +277,14 @@ export class DiskLog {
     const { volumes, counters, logger, clock } = this.#options;
     const reason = reasonOf(error);
     counters.writeErrors += 1;
+    this.#failure = { reason, until: clock() + WRITE_RETRY_PAUSE };
+    const { active } = volumes;
+    volumes.seal();
     const items = this.#queue;
     this.#queue = items.filter(({ kind }) => kind === "deletion").slice(-MAX_WAITING_DELETIONS);
     for (const item of items) this.#giveUp(item);
-    const { active } = volumes;
-    volumes.seal();
     await active?.trim().catch(() => {});
     if (isFull(reason)) this.#full = { bytes: volumes.bytes, until: clock() + FULL_RETRY_PAUSE };
-    this.#failure = { reason, until: clock() + WRITE_RETRY_PAUSE };
     logger.warn({ err: error }, "the disk tier cannot write: it serves what it has, and tries again later");
   }
 
@@ -339,7 +349,7 @@ export class DiskLog {
     const { volumes, index, counters } = this.#options;
     const draft = { ...record, slices: [] as number[] };
     const count = record.slices.length / SLICE_WORDS;
-    let last: Uint8Array = new Uint8Array(0);
+    let last: Uint8Array | undefined;
     for (let slice = 0; slice < count; slice += 1) {
       const [volume, offset, check] = record.slices.slice(slice * SLICE_WORDS);
       const bytes = Buffer.allocUnsafe(sliceLength(record, slice));
@@ -355,16 +365,11 @@ export class DiskLog {
         await this.#append(to, [bytes], []);
       }
     }
-    const size = recordBytes(Buffer.byteLength(record.key), record.head.byteLength, count);
-    const offset = to.dataBytes;
-    const whole = count <= 1;
-    if (count > 0) draft.slices.push(to.sequence, offset + size, crc32(last));
-    const bytes = encodeRecord(draft, to.sequence, offset);
-    const copied = placeOf(size, whole ? last : undefined, draft, to.sequence, offset);
-    await this.#append(to, [bytes, last], [{ hash, place: copied }]);
+    const copied = layOut(draft, last, to.sequence, to.dataBytes);
+    await this.#append(to, copied.bytes, [{ hash, place: copied.place }]);
     // Deleted in the meantime: its deletion follows in the journal.
     if (index.findAt(hash, place) === 0) return false;
-    index.set(hash, copied);
+    index.set(hash, copied.place);
     return true;
   }
 
@@ -393,18 +398,42 @@ function bytesOf(item: LogItem): number {
   return recordBytes(Buffer.byteLength(draft.key), draft.head.byteLength, slices) + (last?.byteLength ?? 0);
 }
 
-/** Where a record goes whose slices have their places. @param body - what is read with it. */
-function placeOf(
-  size: number,
-  body: Uint8Array | undefined,
-  { slices }: Pick<Draft, "slices">,
+/**
+ * An object's end, as it goes to a place in the log. The body of an object of one slice follows its record and is read with it. Of others the
+ * last slice goes before the record, so that where a record is there after the power went, all that it names was written before it.
+ */
+function layOut(
+  record: StoredRecord & { readonly slices: number[] },
+  last: Uint8Array | undefined,
   volume: number,
   offset: number,
-): Place {
+): { place: Place; bytes: Uint8Array[] } {
+  const { slices } = record;
+  if (last === undefined) {
+    const bytes = encodeRecord(record, volume, offset);
+    return {
+      bytes: [bytes],
+      place: { volume, offset, readBytes: bytes.length, whole: false, span: spanOf(slices, volume) },
+    };
+  }
+  if (slices.length > 0) {
+    slices.push(volume, offset, crc32(last));
+    const at = offset + last.byteLength;
+    const bytes = encodeRecord(record, volume, at);
+    const place = { volume, offset: at, readBytes: bytes.length, whole: false, span: spanOf(slices, volume) };
+    return { bytes: [last, bytes], place };
+  }
+  const size = recordBytes(Buffer.byteLength(record.key), record.head.byteLength, 1);
+  slices.push(volume, offset + size, crc32(last));
+  const place = { volume, offset, readBytes: size + last.byteLength, whole: true, span: 0 };
+  return { bytes: [encodeRecord(record, volume, offset), last], place };
+}
+
+/** How many volumes back the oldest slice lies. */
+function spanOf(slices: readonly number[], volume: number): number {
   let oldest = volume;
   for (let at = 0; at < slices.length; at += SLICE_WORDS) oldest = Math.min(oldest, slices[at]!);
-  const readBytes = size + (body?.byteLength ?? 0);
-  return { volume, offset, readBytes, whole: body !== undefined, span: volume - oldest };
+  return volume - oldest;
 }
 
 function isFull(reason: string): boolean {

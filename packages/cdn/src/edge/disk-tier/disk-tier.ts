@@ -328,8 +328,11 @@ class LogTier implements DiskTier {
     }
     this.#counters.bytesRead += readBytes;
     const record = decodeRecord(bytes, volume, offset);
-    // Two keys with one hash: the other one's object stays.
-    if (record !== undefined && record.key !== key) return giveUp();
+    if (record !== undefined && record.key !== key) {
+      // Two keys with one hash, which happens once in 2^64.
+      this.#log.drop(key, hash, place);
+      return giveUp();
+    }
     const body = whole && record !== undefined ? bytes.subarray(record.bytes) : undefined;
     if (record === undefined || (body !== undefined && !isBody(record, body))) {
       onDamage(undefined);
@@ -354,7 +357,7 @@ class LogTier implements DiskTier {
     if (this.#closing !== undefined || this.#index.findAt(hash, place) === 0) return;
     this.#counters[error === undefined ? "corrupt" : "readErrors"] += 1;
     this.#settings.logger.warn({ err: error, key }, "an object on disk is damaged or cannot be read: dropped it");
-    this.#log.delete(key, hash);
+    this.#log.drop(key, hash, place);
   }
 }
 

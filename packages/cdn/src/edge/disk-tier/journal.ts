@@ -47,11 +47,11 @@ export function replayJournal(bytes: Uint8Array, volume: number, visit: (entry: 
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.byteLength / 4));
   let bad = 0;
   for (let at = 0; at + WORDS <= words.length; at += WORDS) {
-    if (words[at + 5] !== check(words, at, volume)) {
+    const kind = words[at]! & 0xff;
+    if (words[at + 5] !== check(words, at, volume) || kind < STORED || kind > DELETED) {
       bad += 1;
       continue;
     }
-    const kind = words[at]! & 0xff;
     const hash = { a: words[at + 1]!, b: words[at + 2]! };
     const place = {
       volume,

@@ -1,9 +1,10 @@
 /**
- * An object's record: what describes it, checksummed, followed by the last slice of its body. The slices before lie earlier in the log.
+ * An object's record: what describes it and where its slices lie, checksummed. Those lie before it in the log, but for the one of an object of
+ * one slice, which follows.
  *
  * ```
  * u32 magic · u32 CRC-32 of all after it · u32 bytes of this head · u32 volume · u32 offset · u32 key bytes · u32 head bytes
- * u32 slice bytes · u64 body length · key · head · per slice: u32 volume, u32 offset, u32 CRC-32 · last slice
+ * u32 slice bytes · u64 body length · key · head · per slice: u32 volume, u32 offset, u32 CRC-32
  * ```
  *
  * Numbers are little-endian. Volume and offset say where it was written, so that a record found elsewhere is none.
@@ -43,7 +44,7 @@ export function sliceLength(
   return Math.min(sliceBytes, length - slice * sliceBytes);
 }
 
-/** Bytes of a record without its last slice. */
+/** Bytes of a record. */
 export function recordBytes(keyBytes: number, headBytes: number, slices: number): number {
   return FIXED_BYTES + keyBytes + headBytes + slices * SLICE_WORDS * 4;
 }

@@ -26,6 +26,8 @@ export class VolumeSet {
   readonly #lingering = new Set<Volume>();
   #active: Volume | undefined;
   #next = 1;
+  /** The volume that was opened last has lost something. */
+  #isTorn = false;
 
   constructor(options: VolumeSetOptions) {
     this.#options = options;
@@ -107,7 +109,8 @@ export class VolumeSet {
     }
     if (last !== undefined) {
       this.#next = last + 1;
-      this.#active = this.#volumes.get(last);
+      // What it lost must not come back as something else that is written to its place.
+      this.#active = this.#isTorn ? undefined : this.#volumes.get(last);
     }
   }
 
@@ -191,15 +194,22 @@ export class VolumeSet {
       const bytes = await files.readAll(volumePath(folder, sequence, "journal"));
       const journal = await files.open(volumePath(folder, sequence, "journal"), "write");
       const oldest = this.oldest?.sequence ?? sequence;
+      let lost = 0;
       const bad = replayJournal(aligned(bytes), sequence, ({ hash, place }) => {
         const before = index.find(hash);
         if (before !== 0) index.remove(before);
         if (place === undefined) return;
         // Data that did not reach the disk before the power went, or that went with an older volume.
-        if (place.offset + place.readBytes > dataBytes || sequence - place.span < oldest) return;
-        index.set(hash, place);
+        if (place.offset + place.readBytes > dataBytes || sequence - place.span < oldest) lost += 1;
+        else index.set(hash, place);
       });
-      if (bad > 0) logger.warn({ sequence, bad }, "entries of a journal of the disk tier are damaged and were skipped");
+      if (bad > 0 || lost > 0) {
+        logger.warn(
+          { sequence, bad, lost },
+          "objects of the disk tier were lost: entries of a journal are damaged, or their data",
+        );
+      }
+      this.#isTorn = bad > 0 || lost > 0;
       const journalBytes = Math.floor(bytes.length / JOURNAL_ENTRY_BYTES) * JOURNAL_ENTRY_BYTES;
       return new Volume({ folder, files, sequence, data, journal, dataBytes, journalBytes });
     } catch (error) {
