@@ -9,6 +9,8 @@ import type { Logger } from "../logger.ts";
 
 /** Runs a handler for the adapters. Never throws. */
 export class Exchange {
+  /** Handed over so far. */
+  requests = 0;
   readonly #handler: FetchHandler;
   readonly #raw: RawHandler | undefined;
   readonly #logger: Logger;
@@ -20,6 +22,7 @@ export class Exchange {
   }
 
   run(request: RawRequest): RawResponse | Promise<RawResponse> {
+    this.requests += 1;
     try {
       const answer = this.#raw?.(request) ?? this.#fetch(request);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.failed(request, error)) : answer;

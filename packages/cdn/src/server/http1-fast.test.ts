@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { rawHandler } from "../handler/raw.ts";
-import { readPlainHead } from "./http1-fast.ts";
+import { readPlainHead } from "./plain-head.ts";
 import { connectRaw } from "./raw-client.test-peer.ts";
 import { createServer as createTestServer } from "./server.ts";
 

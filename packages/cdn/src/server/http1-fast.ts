@@ -3,7 +3,7 @@
  *
  * It reads a strict subset of RFC 9112, whole heads in one piece. The first request on a connection that is anything else, a body, an
  * `Expect`, an upgrade, a field it would have to think about, goes to node:http with all that follows, which stays the one judge of what is
- * unusual or malformed. Measured, this halves the CPU of a cached kilobyte; see bench/edge-vs-nginx.bench.ts.
+ * unusual or malformed. Measured, this halves the CPU of a cached kilobyte; see bench/edge-vs-peers.bench.ts.
  */
 
 import { STATUS_CODES } from "node:http";
@@ -13,49 +13,21 @@ import type { Connection } from "../handler/fetch-handler.ts";
 import { letGo } from "../handler/let-go.ts";
 import type { RawResponse } from "../handler/raw.ts";
 import { formatHttpDate } from "../http/conditional.ts";
-import { fieldOf, trimField } from "../http/fields.ts";
+import { fieldOf } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
 import { type Framing, framingOf } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
+import { isWorthKeeping, type KnownFields, type PlainRequest } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
-import { readHead, ServerRequest } from "./request.ts";
+import { ServerRequest } from "./request.ts";
+import { readShared, unreadShared } from "./socket-reads.ts";
 
-const REQUEST_LINE = /^(GET|HEAD) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/;
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Fields that say something about the connection or a body: for node:http. */
-const UNUSUAL =
-  /^(?:connection|content-length|expect|http2-settings|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$/;
 /** Head and body go out as one piece up to here: copying is then cheaper than a second buffer to write. */
 const JOIN_BYTES = 2048;
 
-/** A request head of the plainest form, or undefined where node:http should look at it. */
-export function readPlainHead(text: string): { method: string; target: string; fields: string[] } | undefined {
-  const lineEnd = text.indexOf("\r\n");
-  const line = REQUEST_LINE.exec(text.slice(0, lineEnd));
-  if (line === null) return undefined;
-  const fields: string[] = [];
-  let hosts = 0;
-  for (let at = lineEnd + 2; at < text.length; ) {
-    const end = text.indexOf("\r\n", at);
-    const colon = text.indexOf(":", at);
-    if (end === -1 || colon === -1 || colon > end) return undefined;
-    const name = text.slice(at, colon);
-    const value = text.slice(colon + 1, end);
-    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
-    const lower = name.toLowerCase();
-    const trimmed = trimField(value);
-    if (UNUSUAL.test(lower)) {
-      if (lower !== "connection" || trimmed.toLowerCase() !== "keep-alive") return undefined;
-    } else fields.push(lower, trimmed);
-    if (lower === "host") hosts += 1;
-    at = end + 2;
-  }
-  return hosts === 1 ? { method: line[1]!, target: line[2]!, fields } : undefined;
-}
-
-const EMPTY = Buffer.alloc(0);
 /** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
 const NEVER_A_BODY = /^(?:204|304)$/;
 const CHUNKED = "transfer-encoding: chunked\r\n";
@@ -79,29 +51,49 @@ export class FastHttp1Connection {
   readonly #tracked: TrackedConnection;
   readonly #socket: Socket;
   readonly #peer: Connection;
-  readonly #handOver: () => void;
+  readonly #handOver: (connection: TrackedConnection) => void;
   /** Bytes that arrived while an answer was under way. */
   #pending: Buffer | undefined;
+  /** What its last request had. */
+  #fields: KnownFields | undefined;
   /** Being answered, or waiting for the client to take what was written. */
   #current: ServerRequest | undefined;
   #blocked = false;
 
-  /** @param handOver - gives the connection to node:http; its socket has been given back what was read. */
-  constructor(tracked: TrackedConnection, options: AdapterOptions, handOver: () => void) {
+  /**
+   * @param first - what the client said already, when its socket is flowing; undefined when it is not yet.
+   * @param handOver - gives the connection to node:http; its socket has been given back what was read.
+   */
+  constructor(
+    tracked: TrackedConnection,
+    options: AdapterOptions,
+    first: Buffer | undefined,
+    handOver: (connection: TrackedConnection) => void,
+  ) {
     this.#tracked = tracked;
     this.#options = options;
     this.#socket = tracked.socket;
     this.#peer = connectionOf(tracked.socket, "http/1.1");
     this.#handOver = handOver;
-    this.#socket.on("data", this.#onData);
+    tracked.isWhole = true;
     this.#socket.on("drain", this.#onDrain);
     this.#socket.on("close", this.#onClose);
+    if (!readShared(this.#socket, this.#onRead)) this.#socket.on("data", this.#onData);
+    // Its stream carries no bytes any more where they are read into the shared buffer, but still says when they end.
+    else if (first === undefined) this.#socket.resume();
+    if (first !== undefined) this.#onData(first);
   }
+
+  readonly #onRead = (length: number, buffer: Buffer): boolean => {
+    if (this.#pending === undefined && this.#current === undefined && !this.#blocked) this.#read(buffer, length, true);
+    else this.#onData(Buffer.from(buffer.subarray(0, length)));
+    return true;
+  };
 
   readonly #onData = (chunk: Buffer): void => {
     const bytes = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
     this.#pending = undefined;
-    this.#read(bytes);
+    this.#read(bytes, bytes.length, false);
   };
 
   readonly #onDrain = (): void => {
@@ -114,49 +106,53 @@ export class FastHttp1Connection {
     this.#current?.abort();
   };
 
-  #read(bytes: Buffer): void {
-    const { maxHeaderBytes } = this.#options.limits;
-    let rest = bytes;
-    // The beginning of the rest as text: made once for all requests that arrived together.
-    let text = "";
-    while (rest.length > 0) {
+  /** @param lent - the bytes are another's as soon as this returns. */
+  #read(bytes: Buffer, length: number, lent: boolean): void {
+    const { heads, limits } = this.#options;
+    // As text: made once for all requests that arrived together. It may end in the middle of one.
+    let textStart = 0;
+    let textEnd = Math.min(length, limits.maxHeaderBytes);
+    let text = bytes.toString("latin1", 0, textEnd);
+    for (let at = 0; at < length; ) {
       // Closed by the answer before: what the client sent ahead of it is not answered (RFC 9112 §9.6).
       if (this.#socket.destroyed || this.#socket.writableEnded) return;
       if (this.#current !== undefined || this.#blocked) {
-        this.#pending = rest;
+        const rest = bytes.subarray(at, length);
+        this.#pending = lent ? Buffer.from(rest) : rest;
         // Reading goes on, else the client's leaving went unnoticed; but not without bound.
-        if (rest.length > maxHeaderBytes) this.#socket.pause();
+        if (rest.length > limits.maxHeaderBytes) this.#socket.pause();
         return;
       }
-      let end = text.indexOf("\r\n\r\n");
-      if (end === -1) {
-        text = rest.toString("latin1", 0, Math.min(rest.length, maxHeaderBytes));
-        end = text.indexOf("\r\n\r\n");
+      let head = heads.read(text, at - textStart, this.#fields);
+      if (head === undefined && textStart < at && textEnd < length) {
+        textStart = at;
+        textEnd = Math.min(length, at + limits.maxHeaderBytes);
+        text = bytes.toString("latin1", textStart, textEnd);
+        head = heads.read(text, 0, this.#fields);
       }
-      const head = end === -1 ? undefined : readPlainHead(text.slice(0, end + 2));
       if (head === undefined) {
-        this.#leaveTo(rest);
+        const rest = bytes.subarray(at, length);
+        this.#leaveTo(lent ? Buffer.from(rest) : rest);
         return;
       }
-      rest = rest.length === end + 4 ? EMPTY : rest.subarray(end + 4);
-      text = text.slice(end + 4);
+      if ("status" in head) {
+        // Every refusal closes.
+        this.#tracked.begin();
+        this.#write(text.startsWith("HEAD ", at - textStart) ? "HEAD" : "GET", head);
+        this.#tracked.end();
+        return;
+      }
+      at = textStart + head.end;
       this.#answer(head);
     }
   }
 
-  #answer({ method, target, fields }: { method: string; target: string; fields: string[] }): void {
-    const { exchange, limits } = this.#options;
-    const scheme = this.#peer.tls === undefined ? "http" : "https";
+  #answer({ method, target, fields }: PlainRequest): void {
+    if (fields !== this.#fields && isWorthKeeping(fields)) this.#fields = fields;
     this.#tracked.begin();
-    const head = readHead(target, undefined, scheme, fields, limits);
-    if ("status" in head) {
-      this.#write(method, head);
-      this.#tracked.end();
-      return;
-    }
-    const request = new ServerRequest(method, head, null, this.#peer);
+    const request = new ServerRequest(method, target, fields, null, this.#peer);
     this.#current = request;
-    const answer = exchange.run(request);
+    const answer = this.#options.exchange.run(request);
     const written =
       answer instanceof Promise ? answer.then((raw) => this.#write(method, raw)) : this.#write(method, answer);
     if (written !== undefined) {
@@ -187,7 +183,7 @@ export class FastHttp1Connection {
     const rest = this.#pending;
     this.#pending = undefined;
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (rest !== undefined) this.#read(rest);
+    if (rest !== undefined) this.#read(rest, rest.length, false);
   }
 
   /** Writes an answer. Undefined when all of it is handed over; otherwise when it will be. */
@@ -288,12 +284,15 @@ export class FastHttp1Connection {
   }
 
   #leaveTo(rest: Buffer): void {
+    this.#tracked.isWhole = false;
+    this.#tracked.noteUnread(rest.length);
+    unreadShared(this.#socket);
     this.#socket.off("data", this.#onData);
     this.#socket.off("drain", this.#onDrain);
     this.#socket.off("close", this.#onClose);
     this.#socket.pause();
     this.#socket.unshift(rest);
-    this.#handOver();
+    this.#handOver(this.#tracked);
     this.#socket.resume();
   }
 }

@@ -13,6 +13,7 @@ import type { Connections, TrackedConnection } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
 import { framingOf } from "./framing.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { PlainHeadReader } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 import { bodyTooLarge, readBody } from "./request-body.ts";
@@ -25,6 +26,7 @@ export interface AdapterOptions {
   /** Milliseconds, steady. */
   readonly clock: () => number;
   readonly logger: Logger;
+  readonly heads: PlainHeadReader;
 }
 
 /** Takes sockets and speaks HTTP/1.1 on them. */
@@ -59,10 +61,18 @@ export class Http1Adapter {
     });
   }
 
+  /** Takes limits that changed: on connections from now on. */
+  refreshLimits(): void {
+    const { limits } = this.#options;
+    this.#server.maxHeadersCount = limits.maxHeaders + 1;
+    // Not in its types, but read for each connection.
+    Object.assign(this.#server, { maxHeaderSize: limits.maxHeaderBytes });
+  }
+
   /** Takes over a socket. */
   accept(connection: TrackedConnection): void {
     const { socket } = connection;
-    connection.timeout = () => {
+    connection.onTimeout = () => {
       socket.end(rawRefusal(408, "REQUEST_TIMEOUT", "the request header took too long"));
       socket.destroySoon();
     };
@@ -98,7 +108,13 @@ export class Http1Adapter {
       return;
     }
     const hasBody = head.headers["content-length"] !== undefined || coding !== undefined;
-    const request = new ServerRequest(method, head, hasBody ? readBody(message, limits, sendContinue) : null, peer);
+    const request = new ServerRequest(
+      method,
+      head.target,
+      head,
+      hasBody ? readBody(message, limits, sendContinue) : null,
+      peer,
+    );
     response.on("close", () => {
       if (!response.writableFinished) request.abort();
       connection.end();

@@ -21,6 +21,9 @@ import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 import { bodyTooLarge, readBody } from "./request-body.ts";
 
+/** Bytes of a request body that a client may send ahead. */
+const INITIAL_WINDOW = 256 * 1024;
+
 const isHopByHop = hopByHop(undefined);
 
 /** Takes sockets and speaks HTTP/2 on them. */
@@ -47,10 +50,21 @@ export class Http2Adapter {
         enablePush: false,
         maxConcurrentStreams: limits.maxStreams,
         maxHeaderListSize: limits.maxHeaderBytes,
-        initialWindowSize: 256 * 1024,
+        initialWindowSize: INITIAL_WINDOW,
       },
     });
     this.#server.on("sessionError", (error) => options.logger.debug({ err: error }, "an HTTP/2 session failed"));
+  }
+
+  /** Takes limits that changed: in sessions from now on. */
+  refreshLimits(): void {
+    const { maxStreams, maxHeaderBytes } = this.#options.limits;
+    this.#server.updateSettings({
+      enablePush: false,
+      maxConcurrentStreams: maxStreams,
+      maxHeaderListSize: maxHeaderBytes,
+      initialWindowSize: INITIAL_WINDOW,
+    });
   }
 
   /** Takes over a socket. */
@@ -67,8 +81,8 @@ export class Http2Adapter {
     const peer = connectionOf(connection.socket, "h2");
     const open = new Set<OpenStream>();
     const resets = new ResetBudget(limits.maxResetRate);
-    connection.leave = () => session.close();
-    connection.timeout = () => session.destroy();
+    connection.onLeave = () => session.close();
+    connection.onTimeout = () => session.destroy();
     connection.sweepStreams = (now) => {
       for (const { stream, rate, written } of open) {
         if (!rate.isTooSlow(stream.writableLength, written, now, limits)) continue;
@@ -109,7 +123,7 @@ export class Http2Adapter {
     const body = stream.endAfterHeaders
       ? null
       : readBody(stream, limits, () => this.#continue(stream, head.headers.expect));
-    const request = new ServerRequest(method, head, body, peer);
+    const request = new ServerRequest(method, head.target, head, body, peer);
     stream.on("close", () => {
       if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) request.abort();
     });

@@ -52,7 +52,12 @@ export const DEFAULT_LIMITS: ServerLimits = {
  * @throws {CdnError} `INVALID_OPTION` for one that is not a positive number.
  */
 export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
-  const resolved = { ...DEFAULT_LIMITS };
+  return { ...DEFAULT_LIMITS, ...checkLimits(limits) };
+}
+
+/** Those of the limits that are given. Throws as {@link resolveLimits} does. */
+export function checkLimits(limits: Partial<ServerLimits>): Partial<ServerLimits> {
+  const resolved: Partial<ServerLimits> = {};
   for (const [name, value] of Object.entries(limits)) {
     if (value === undefined) continue;
     if (!(name in DEFAULT_LIMITS)) throw new CdnError("INVALID_OPTION", `limits.${name} is not a limit`);

@@ -16,8 +16,10 @@ const ABSOLUTE = /^https?:\/\/([^/?#]+)(\/[^#]*|\?[^#]*)?$/i;
 /** The host checked last: nearly all requests have the same. */
 let lastHost = "";
 
-/** Header fields of a request, or why it is refused. */
-export type Head = Pick<RawRequest, "origin" | "target" | "headers"> | RawResponse;
+/** A head that was taken, and its bytes as `maxHeaderBytes` counts them. */
+interface CountedHead extends Pick<RawRequest, "origin" | "target" | "headers"> {
+  readonly bytes: number;
+}
 
 /**
  * Checks and joins a request's header.
@@ -30,7 +32,7 @@ export function readHead(
   scheme: "http" | "https",
   fields: readonly string[],
   limits: ServerLimits,
-): Head {
+): CountedHead | RawResponse {
   if (target.length > limits.maxUrlBytes) {
     return refuse(414, "URL_TOO_LONG", `the URL has more than ${limits.maxUrlBytes} bytes`);
   }
@@ -68,10 +70,15 @@ export function readHead(
     return refuse(400, "BAD_REQUEST", "the Host field is not a host");
   }
   if (!TARGET.test(path)) return refuse(400, "BAD_REQUEST", "the request target is not a path");
-  if (REWRITTEN.test(path)) return refuse(400, "INVALID_PATH", "the path has a dot segment or a backslash");
+  if (isRewritten(path)) return refuse(400, "INVALID_PATH", "the path has a dot segment or a backslash");
   lastHost = host;
   headers.host = host;
-  return { origin: `${scheme}://${host}`, target: path, headers };
+  return { origin: `${scheme}://${host}`, target: path, headers, bytes };
+}
+
+/** Whether `new URL` would make another path of it. */
+export function isRewritten(target: string): boolean {
+  return REWRITTEN.test(target);
 }
 
 function refuse(status: number, code: Parameters<typeof errorResponse>[1], message: string): RawResponse {
@@ -91,14 +98,15 @@ export class ServerRequest implements RawRequest {
 
   constructor(
     method: string,
-    head: Pick<RawRequest, "origin" | "target" | "headers">,
+    target: string,
+    { origin, headers }: Pick<RawRequest, "origin" | "headers">,
     body: AsyncIterable<Uint8Array> | null,
     connection: Connection,
   ) {
     this.method = method;
-    this.target = head.target;
-    this.origin = head.origin;
-    this.headers = head.headers;
+    this.target = target;
+    this.origin = origin;
+    this.headers = headers;
     this.body = body;
     this.connection = connection;
   }

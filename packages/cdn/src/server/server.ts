@@ -1,18 +1,26 @@
 /** The one Node server adapter: puts a fetch handler on HTTP/1.1, HTTP/2 and TLS 1.3. */
 
 import { once } from "node:events";
-import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { unlink } from "node:fs/promises";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { rawHandlerOf } from "../handler/raw.ts";
 import { type Logger, silentLogger } from "../logger.ts";
-import { Connections, type TrackedConnection } from "./connections.ts";
+import { type ConnectionGate, Connections, type TrackedConnection } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
 import { type AdapterOptions, Http1Adapter } from "./http1.ts";
 import { FastHttp1Connection } from "./http1-fast.ts";
 import { Http2Adapter } from "./http2.ts";
-import { resolveLimits, type ServerLimits } from "./limits.ts";
+import { checkLimits, resolveLimits, type ServerLimits } from "./limits.ts";
+import { PlainHeadReader } from "./plain-head.ts";
 
 /** Certificate and key, PEM. */
 export interface ServerTls {
@@ -30,12 +38,19 @@ export interface ServerOptions {
   readonly port?: number;
   /** Address to listen on. Default: all of the machine's. */
   readonly host?: string;
+  /**
+   * A socket in the file system to listen on, instead of `port` and `host`. One that a process left behind when it was killed is replaced;
+   * one that is listened on is `PORT_TAKEN`.
+   */
+  readonly path?: string;
   /** Speaks TLS, with HTTP/2 by ALPN. Default: cleartext. */
   readonly tls?: ServerTls;
   /** HTTP/2: by ALPN with TLS, by prior knowledge (RFC 9113 §3.3) without. Default true. */
   readonly http2?: boolean;
   /** Bounds, see {@link DEFAULT_LIMITS}. */
   readonly limits?: Partial<ServerLimits>;
+  /** Who may connect; with TLS asked before the handshake. Default: everybody, up to `limits.maxConnections`. */
+  readonly gate?: ConnectionGate;
   /** Milliseconds that `close()` gives answers in flight. Default 10,000. */
   readonly closeDeadline?: number;
   /** Length of the kernel's queue of connections not yet accepted. Default 1,024. */
@@ -48,13 +63,40 @@ export interface ServerOptions {
   readonly logger?: Logger;
 }
 
+/** What a server counts. Bytes of bodies are in the statistics of its handler. */
+export interface ServerStats {
+  /** Open now. */
+  readonly connections: number;
+  /** Connections taken so far. */
+  readonly accepted: number;
+  /** Connections closed at once: too many, or not let in by the gate. */
+  readonly refused: number;
+  /** Requests handed to the handler. */
+  readonly requests: number;
+}
+
 /** A listening server. */
 export interface Server extends AsyncDisposable {
-  /** `http://127.0.0.1:8080`, without a slash at the end. */
+  /** `http://127.0.0.1:8080`, without a slash at the end; `unix:` and the path for a socket in the file system. */
   readonly url: string;
+  /** 0 for a socket in the file system. */
   readonly port: number;
   /** Open connections. */
   readonly connections: number;
+  /** Live: read it whenever you want to know. */
+  readonly stats: ServerStats;
+  /**
+   * Takes a new certificate for connections from now on; those that are open keep theirs.
+   *
+   * @throws {CdnError} `INVALID_OPTION` when the server speaks no TLS, or key and certificate do not go together. The old ones stay then.
+   */
+  updateTls(tls: Pick<ServerTls, "key" | "cert">): void;
+  /**
+   * Changes limits while it serves. What a connection was told already stays: `maxStreams` of open HTTP/2 sessions, the TLS handshake's time.
+   *
+   * @throws {CdnError} `INVALID_OPTION` for one that is not a positive number. Then none is changed.
+   */
+  updateLimits(limits: Partial<ServerLimits>): void;
   /** Stops listening, lets answers in flight end, ends resting connections; what is left after `closeDeadline` is cut. Idempotent. */
   close(): Promise<void>;
 }
@@ -65,39 +107,53 @@ export interface Server extends AsyncDisposable {
  * @throws {CdnError} `PORT_TAKEN` (names the port), `LISTEN_FAILED`, `INVALID_OPTION`.
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { handler, tls, http2 = true, host, closeDeadline = 10_000, backlog = 1024, reusePort = false } = options;
+  const { handler, tls, http2 = true, host, path, closeDeadline = 10_000, backlog = 1024, reusePort = false } = options;
   const logger = options.logger ?? silentLogger;
   const port = options.port ?? (tls === undefined ? 8080 : 8443);
   const limits = resolveLimits(options.limits);
   const clock = options.clock ?? (() => performance.now());
-  const connections = new Connections(limits, clock);
-  const adapter: AdapterOptions = { exchange: new Exchange(handler, logger), connections, limits, clock, logger };
+  const connections = new Connections(limits, clock, options.gate);
+  const exchange = new Exchange(handler, logger);
+  const heads = new PlainHeadReader(tls === undefined ? "http" : "https", limits);
+  const adapter: AdapterOptions = { exchange, connections, limits, clock, logger, heads };
   const http1 = new Http1Adapter(adapter);
   const h2 = http2 ? new Http2Adapter(adapter) : undefined;
 
   const isRaw = rawHandlerOf(handler) !== undefined;
-  const acceptHttp1 = (connection: TrackedConnection): void => {
-    if (isRaw) new FastHttp1Connection(connection, adapter, () => http1.accept(connection));
-    else http1.accept(connection);
+  const toNodeHttp = (connection: TrackedConnection): void => http1.accept(connection);
+  /** @param first - what the client said already, which its flowing socket no longer has. */
+  const acceptHttp1 = (connection: TrackedConnection, first?: Buffer): void => {
+    if (isRaw) {
+      new FastHttp1Connection(connection, adapter, first, toNodeHttp);
+      return;
+    }
+    if (first !== undefined) giveBack(connection.socket, first);
+    http1.accept(connection);
+    if (first !== undefined) connection.socket.resume();
   };
 
+  // One for all: a hundred thousand connections each have the same.
+  const onError = (error: Error): void => logger.debug({ err: error }, "a connection failed");
   const accept = (socket: Socket): TrackedConnection | undefined => {
-    socket.on("error", (error) => logger.debug({ err: error }, "a connection failed"));
+    socket.on("error", onError);
     return connections.add(socket);
   };
   const listener =
     tls === undefined
       ? createTcpServer({ noDelay: true }, (socket) => {
+          if (!connections.admit(socket)) return;
           const connection = accept(socket);
           if (connection === undefined) return;
           if (h2 === undefined) acceptHttp1(connection);
           else {
-            onFirstBytes(connection, (bytes) => {
-              if (isHttp2Preface(bytes)) h2.accept(connection);
-              else {
-                acceptHttp1(connection);
-                socket.resume();
+            socket.once("data", (bytes: Buffer) => {
+              if (!isHttp2Preface(bytes)) {
+                acceptHttp1(connection, bytes);
+                return;
               }
+              // HTTP/2 reads its handle, not its stream.
+              giveBack(socket, bytes);
+              h2.accept(connection);
             });
           }
         })
@@ -108,21 +164,26 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   listener.on("tlsClientError", (error) => logger.debug({ err: error }, "a TLS handshake failed"));
 
   try {
-    await listen(listener, { port, host, backlog, reusePort });
+    await (path === undefined
+      ? listen(listener, { port, host, backlog, reusePort })
+      : listenOnPath(listener, path, backlog));
   } catch (error) {
     await connections.drain(0);
     throw error;
   }
   listener.on("error", (error) => logger.error({ err: error }, "the listener failed"));
-  const address = listener.address() as AddressInfo;
+  const address = path === undefined ? (listener.address() as AddressInfo) : undefined;
 
   let closing: Promise<void> | undefined;
   // With TLS, a socket is no connection yet while it shakes hands.
   const sockets = new Set<Socket>();
-  listener.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  if (tls !== undefined) {
+    listener.on("connection", (socket: Socket) => {
+      if (!connections.admit(socket)) return;
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+  }
   const drain = async (): Promise<void> => {
     const closed = once(listener, "close");
     listener.close();
@@ -135,10 +196,42 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     return closing;
   };
   return {
-    url: `${tls === undefined ? "http" : "https"}://${urlHost(host)}:${address.port}`,
-    port: address.port,
+    url:
+      address === undefined
+        ? `unix:${path}`
+        : `${tls === undefined ? "http" : "https"}://${urlHost(host)}:${address.port}`,
+    port: address?.port ?? 0,
     get connections() {
       return connections.size;
+    },
+    stats: {
+      get connections() {
+        return connections.size;
+      },
+      get accepted() {
+        return connections.accepted;
+      },
+      get refused() {
+        return connections.refused;
+      },
+      get requests() {
+        return exchange.requests;
+      },
+    },
+    updateTls({ key, cert }) {
+      if (tls === undefined) throw new CdnError("INVALID_OPTION", "this server speaks no TLS: make one with `tls`");
+      try {
+        (listener as TlsServer).setSecureContext({ key, cert, minVersion: tls.minVersion ?? "TLSv1.3" });
+      } catch (error) {
+        throw new CdnError("INVALID_OPTION", "key and certificate are not PEM, or not of each other", { cause: error });
+      }
+    },
+    updateLimits(changed) {
+      Object.assign(limits, checkLimits(changed));
+      if (tls !== undefined) listener.maxConnections = limits.maxConnections;
+      heads.forget();
+      http1.refreshLimits();
+      h2?.refreshLimits();
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -175,13 +268,10 @@ function isHttp2Preface(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, bytes.length));
 }
 
-/** Looks at what a client says first, and gives it back to the socket, which stays paused: HTTP/2 reads its handle, not its stream. */
-function onFirstBytes({ socket }: TrackedConnection, then: (bytes: Buffer) => void): void {
-  socket.once("data", (bytes: Buffer) => {
-    socket.pause();
-    socket.unshift(bytes);
-    then(bytes);
-  });
+/** Gives bytes back to a socket, which is paused then. */
+function giveBack(socket: Socket, bytes: Buffer): void {
+  socket.pause();
+  socket.unshift(bytes);
 }
 
 async function listen(
@@ -193,12 +283,49 @@ async function listen(
     await once(server, "listening");
   } catch (error) {
     const { port, host = "any address" } = options;
-    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    if (isTaken(error)) {
       const message = `port ${port} on ${host} is taken: choose another, or end the program that listens there`;
       throw new CdnError("PORT_TAKEN", message, { cause: error });
     }
     throw new CdnError("LISTEN_FAILED", `cannot listen on port ${port} of ${host}`, { cause: error });
   }
+}
+
+async function listenOnPath(server: TcpServer, path: string, backlog: number): Promise<void> {
+  const attempt = async (): Promise<void> => {
+    server.listen({ path, backlog });
+    await once(server, "listening");
+  };
+  try {
+    await attempt().catch(async (error: unknown) => {
+      if (!(isTaken(error) && (await isLeftBehind(path)))) throw error;
+      await unlink(path);
+      await attempt();
+    });
+  } catch (error) {
+    if (isTaken(error)) {
+      const message = `${path} is taken: choose another path, or end the program that listens there`;
+      throw new CdnError("PORT_TAKEN", message, { cause: error });
+    }
+    throw new CdnError("LISTEN_FAILED", `cannot listen on ${path}`, { cause: error });
+  }
+}
+
+/** Whether nobody listens on a socket in the file system: its process was killed. */
+async function isLeftBehind(path: string): Promise<boolean> {
+  const socket = connect({ path });
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
+  } finally {
+    socket.destroy();
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 /** A host to reach the server under, from this machine. */
