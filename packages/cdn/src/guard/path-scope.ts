@@ -10,6 +10,19 @@ export function pathOf(target: string): string {
 }
 
 /**
+ * The path of a target in its one spelling; undefined where it is none that anything has. A `#` is refused, too: the server lets none
+ * through, and whoever makes a URL of the path would take what follows for a fragment.
+ */
+export function canonicalPath(path: string): string | undefined {
+  if (path.includes("#")) return undefined;
+  try {
+    return normalizePath(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Whether one of the scopes covers a path. One that ends with a slash covers all below it; any other covers that one path. So
  * `/live/demo/` never covers `/live/demo-2/`. Upper and lower case differ.
  *
@@ -24,11 +37,7 @@ export function covers(scopes: readonly string[], path: string): boolean {
 
 /** The one spelling of a scope; undefined where it is no path. */
 export function normalizeScope(scope: string): string | undefined {
-  try {
-    return /[?#]/.test(scope) ? undefined : normalizePath(scope);
-  } catch {
-    return undefined;
-  }
+  return scope.includes("?") ? undefined : canonicalPath(scope);
 }
 
 /**

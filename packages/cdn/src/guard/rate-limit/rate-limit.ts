@@ -2,11 +2,10 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest, RawResponse } from "../../handler/raw.ts";
-import { normalizePath } from "../../http/path.ts";
 import { addressOf } from "../address/client-address.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { tokenOf } from "../passed-request.ts";
-import { covers, pathOf, scopesOption } from "../path-scope.ts";
+import { canonicalPath, covers, pathOf, scopesOption } from "../path-scope.ts";
 import { createRefusal, type Refusal } from "../refusal.ts";
 import { GcraTable } from "./gcra-table.ts";
 import { type KeyedHash, KeyedHasher } from "./keyed-hash.ts";
@@ -113,11 +112,8 @@ class Limit {
 
 /** A path that no handler takes counts, too: it could be meant for any. */
 function isWithin(scopes: readonly string[], target: string): boolean {
-  try {
-    return covers(scopes, normalizePath(pathOf(target)));
-  } catch {
-    return true;
-  }
+  const path = canonicalPath(pathOf(target));
+  return path === undefined || covers(scopes, path);
 }
 
 /** One refusal for each number of seconds to wait, made when first needed. */

@@ -2,11 +2,10 @@
 
 import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { RawRequest, RawResponse } from "../../handler/raw.ts";
-import { normalizePath } from "../../http/path.ts";
 import { addressOf } from "../address/client-address.ts";
 import { type Answerer, createGuard, type Guard } from "../guard.ts";
 import { ownText, PassedRequest } from "../passed-request.ts";
-import { covers, pathOf, scopesOption } from "../path-scope.ts";
+import { canonicalPath, covers, pathOf, scopesOption } from "../path-scope.ts";
 import { withCookie } from "../personal-answer.ts";
 import { createRefusal, type Refusal } from "../refusal.ts";
 import { Remembered } from "../remembered.ts";
@@ -131,12 +130,8 @@ class TokenDesk {
     return (request) => {
       const { candidates, target, headers } = this.#take(request);
       const received = pathOf(target);
-      let path: string;
-      try {
-        path = normalizePath(received);
-      } catch {
-        return this.#invalidPath();
-      }
+      const path = canonicalPath(received);
+      if (path === undefined) return this.#invalidPath();
       // What was judged is what is handed on: nobody behind the guard reads it another way.
       const canonical = path === received ? target : path + target.slice(received.length);
       const isChanged = canonical !== request.target || headers !== request.headers;
