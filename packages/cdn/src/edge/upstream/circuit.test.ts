@@ -2,10 +2,10 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Circuit, DEFAULT_CIRCUIT } from "./circuit.ts";
+import { Circuit, type CircuitOutcome, DEFAULT_CIRCUIT } from "./circuit.ts";
 
 /** Asks once, and says what came of it. */
-function request(circuit: Circuit, outcome: "success" | "failure" | "nothing", now: number): boolean {
+function request(circuit: Circuit, outcome: CircuitOutcome, now: number): boolean {
   const permit = circuit.admit(now);
   if (permit === undefined) return false;
   circuit.record(permit, outcome, now);
@@ -107,6 +107,16 @@ test("property: open, nothing goes out; half-open, never two trials within the t
       expect(circuit.admits(now + DEFAULT_CIRCUIT.maxOpenFor)).toBe(true);
     }),
   );
+});
+
+test("one failure that tells enough opens it", () => {
+  const circuit = new Circuit();
+  for (let turn = 0; turn < 100; turn += 1) request(circuit, "success", 0);
+  request(circuit, "fatal", 0);
+  expect(circuit.state(0)).toBe("open");
+  request(circuit, "fatal", 1_000);
+  expect(circuit.state(2_999)).toBe("open");
+  expect(circuit.state(3_000)).toBe("half-open");
 });
 
 test("options that make no sense are refused", () => {

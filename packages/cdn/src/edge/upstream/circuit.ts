@@ -38,8 +38,8 @@ export const DEFAULT_CIRCUIT: CircuitOptions = {
   maxOpenFor: 10_000,
 };
 
-/** What came of a request: nothing, where it was given up before anybody could tell. */
-export type CircuitOutcome = "success" | "failure" | "nothing";
+/** What came of a request: nothing, where it was given up before anybody could tell; fatal, where one such failure tells enough. */
+export type CircuitOutcome = "success" | "failure" | "fatal" | "nothing";
 
 const REQUESTS = 0;
 const FAILURES = 1;
@@ -101,7 +101,8 @@ export class Circuit {
     this.#counts.add(FAILURES, now);
     const failures = this.#counts.sum(FAILURES, now);
     const { share, openFor } = this.#options;
-    if (failures < this.#options.failures || failures < share * this.#counts.sum(REQUESTS, now)) return;
+    const areMany = failures >= this.#options.failures && failures >= share * this.#counts.sum(REQUESTS, now);
+    if (!areMany && outcome !== "fatal") return;
     this.#openFor = openFor;
     this.#open(now);
   }
@@ -117,7 +118,7 @@ export class Circuit {
   #endTrial(outcome: CircuitOutcome, now: number): void {
     this.#trialAt = undefined;
     if (outcome === "success") this.close();
-    if (outcome === "failure") {
+    if (outcome === "failure" || outcome === "fatal") {
       this.#openFor = Math.min(this.#options.maxOpenFor, this.#openFor * 2);
       this.#open(now);
     }

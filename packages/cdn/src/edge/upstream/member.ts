@@ -73,6 +73,12 @@ export interface MemberOptions {
   /** The lowest is asked first. Default 0. */
   readonly priority?: number;
   readonly circuit?: Partial<CircuitOptions>;
+  /** Codes of failures that open the circuit at once. Default: none. */
+  readonly fatal?: ReadonlySet<string>;
+  /** Its 502 and 504 are about others, whom it asked in turn. Default false. */
+  readonly relays?: boolean;
+  /** Told after each failure. */
+  readonly onFailure?: () => void;
   /** Told of every head: milliseconds. */
   readonly onHead?: (elapsed: number) => void;
 }
@@ -81,8 +87,8 @@ export interface MemberOptions {
 export interface Attempt {
   /** Rejects only when the request's own signal aborts. */
   readonly outcome: Promise<Outcome>;
-  /** Ends it: another was quicker. */
-  abandon(): void;
+  /** Ends it: another was quicker. @param outcome - what that says of it. Default `nothing`. */
+  abandon(outcome?: CircuitOutcome): void;
 }
 
 export class Member {
@@ -148,14 +154,14 @@ export class Member {
     this.counters.requests += 1;
     this.counters.inFlight += 1;
     const controller = new AbortController();
-    let abandoned = false;
+    let abandoned: CircuitOutcome | undefined;
     const outcome = this.#ask(request, controller, permit, isMeasured, () => abandoned);
     // Whoever is interested waits for it; a rejection of one that was abandoned is nobody's.
     outcome.catch(() => {});
     return {
       outcome,
-      abandon: () => {
-        abandoned = true;
+      abandon: (outcome = "nothing") => {
+        abandoned = outcome;
         controller.abort(new CdnError("ABORTED", "another upstream answered first"));
       },
     };
@@ -172,7 +178,7 @@ export class Member {
     controller: AbortController,
     permit: number,
     isMeasured: boolean,
-    isAbandoned: () => boolean,
+    abandonedAs: () => CircuitOutcome | undefined,
   ): Promise<Outcome> {
     const { clock, logger, timeouts, onHead } = this.#options;
     const startedAt = clock();
@@ -191,10 +197,11 @@ export class Member {
     } catch (error) {
       end();
       const now = clock();
-      if (isAbandoned()) {
+      const abandoned = abandonedAs();
+      if (abandoned !== undefined) {
         // It would have taken longer still.
         if (isMeasured) this.latency.add(now - startedAt);
-        this.circuit.record(permit, "nothing", now);
+        this.#record(permit, abandoned, now);
         return outcomeOfError(error);
       }
       if (request.signal.aborted) {
@@ -220,7 +227,7 @@ export class Member {
       const code = error instanceof CdnError ? error.code : "UPSTREAM_FAILED";
       if (!code.startsWith("UPSTREAM_")) return;
       this.#count(code);
-      this.circuit.record(permit, "failure", this.#options.clock());
+      this.#record(permit, this.#outcomeOf(code), this.#options.clock());
     };
     return { ...response, upstream, body: watchBody(body, { idle: this.#options.timeouts.body, signal, onEnd }) };
   }
@@ -228,7 +235,7 @@ export class Member {
   #judgeStatus(status: number, permit: number): void {
     const now = this.#options.clock();
     this.#recent.add(0, now);
-    const isDown = status === 502 || status === 504;
+    const isDown = this.#options.relays !== true && (status === 502 || status === 504);
     this.#record(permit, isDown ? "failure" : "success", now);
     if (isDown) this.#suspectUntil = now + UPSTREAM_COOLDOWN;
     else this.#suspectUntil = Number.NEGATIVE_INFINITY;
@@ -236,7 +243,7 @@ export class Member {
     // A 503 is how an origin says that a publisher is away: players ask for it again and again.
     const level = status === 503 ? "debug" : "warn";
     this.#options.logger[level]({ upstream: this.name, status }, "an upstream answered with an error");
-    if (status !== 503) this.#recent.add(1, now);
+    if (status !== 503 && this.#options.relays !== true) this.#recent.add(1, now);
     this.#count(COUNTED_STATUSES.has(status) ? String(status) : "5xx");
   }
 
@@ -251,13 +258,18 @@ export class Member {
     }
     this.#recent.add(0, now);
     this.#recent.add(1, now);
-    this.#record(permit, "failure", now);
+    this.#record(permit, this.#outcomeOf(code), now);
     if (code === "UPSTREAM_UNREACHABLE" || code === "UPSTREAM_TIMEOUT") this.#suspectUntil = now + UPSTREAM_COOLDOWN;
+  }
+
+  #outcomeOf(code: string): CircuitOutcome {
+    return this.#options.fatal?.has(code) === true ? "fatal" : "failure";
   }
 
   #record(permit: number, outcome: CircuitOutcome, now: number): void {
     const before = this.circuit.state(now);
     this.circuit.record(permit, outcome, now);
+    if (outcome === "failure" || outcome === "fatal") this.#options.onFailure?.();
     const state = this.circuit.state(now);
     if (state === before) return;
     const { logger } = this.#options;
