@@ -4,7 +4,7 @@
 export interface PathwayClone {
   /** Pathway that is listed, or a clone before this one. */
   readonly baseId: string;
-  /** Replaces host and port of each URI. */
+  /** Replaces the host name of each URI: a name or an address. The port stays what it is. */
   readonly host: string;
   /** Set in the query of each URI. */
   readonly params?: Readonly<Record<string, string>>;

@@ -139,10 +139,10 @@ test("DASH players ask for several at a time, in quotes", async () => {
 
 test("a pathway that no playlist lists is made from one that does", async () => {
   const { get } = steering({
-    pathways: [{ id: "a" }, { id: "b", clone: { baseId: "a", host: "edge-2.example:8443", params: { via: "b" } } }],
+    pathways: [{ id: "a" }, { id: "b", clone: { baseId: "a", host: "edge-2.example", params: { via: "b" } } }],
   });
   expect((await get())["PATHWAY-CLONES"]).toEqual([
-    { "BASE-ID": "a", ID: "b", "URI-REPLACEMENT": { HOST: "edge-2.example:8443", PARAMS: { via: "b" } } },
+    { "BASE-ID": "a", ID: "b", "URI-REPLACEMENT": { HOST: "edge-2.example", PARAMS: { via: "b" } } },
   ]);
 });
 
@@ -182,6 +182,10 @@ test.each<[string, SteeringOptions["pathways"]]>([
     [{ id: "a" }, { id: "b", clone: { baseId: "c", host: "h" } }, { id: "c", clone: { baseId: "a", host: "h" } }],
   ],
   ["a host that is a URL", [{ id: "a" }, { id: "b", clone: { baseId: "a", host: "https://h/" } }]],
+  [
+    "a host with a port, which players would pass over",
+    [{ id: "a" }, { id: "b", clone: { baseId: "a", host: "h:8443" } }],
+  ],
   ["a health URL that is none", [{ id: "a", healthUrl: "file:///etc/passwd" }]],
 ])("%s is no set of pathways", (_what, pathways) => {
   expect(() => createSteering({ pathways })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));

@@ -23,8 +23,8 @@ export const DEFAULT_HEALTH_TIMEOUT = 2_000;
 /** Pathways of one document. */
 const MAX_PATHWAYS = 16;
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
-/** `host`, `host:port`, or an address in brackets: what a URI has there. */
-const HOST = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+/** A name or an address, without a port: HLS players put it into the place of the host name and leave the port as it is. */
+const HOST = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/;
 
 /** One way to the media. */
 export interface Pathway {
@@ -194,7 +194,7 @@ function checkPathways(pathways: readonly Pathway[]): void {
       fail(`the health URL of pathway ${id} is no http(s) URL`);
     }
     if (clone === undefined) continue;
-    if (!HOST.test(clone.host)) fail(`the host of pathway ${id} is no host, with or without a port`);
+    if (!HOST.test(clone.host)) fail(`the host of pathway ${id} is no host name; it has no scheme, port or path`);
     // Players make them one after another.
     const base = pathways.find((other) => other.id === clone.baseId);
     if (base === undefined || (base.clone !== undefined && !cloned.has(clone.baseId))) {

@@ -15,7 +15,7 @@ import { fieldOf, joinedFieldOf } from "../../http/fields.ts";
 import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import type { HlsFacts } from "./hls-scan.ts";
 import { linksAhead } from "./link-field.ts";
-import { resolveTarget } from "./relative-target.ts";
+import { isPlainName, resolveTarget } from "./relative-target.ts";
 
 /** Fetched at the same time, without those that the origin holds. */
 export const DEFAULT_MAX_PREFETCHES = 16;
@@ -210,9 +210,12 @@ class Ahead implements Prefetcher {
     to.push({ target, held, ...(range !== undefined && { range: `bytes=${range}` }) });
   }
 
+  /** A string of its own: a slice would keep the whole playlist alive. */
   #targetOf(reference: string, from: string): string | undefined {
     const target = resolveTarget(reference, from);
     if (target === undefined) return undefined;
+    // A plain name beside a canonical target is canonical, and too many of them would push clients' targets out of the keys' memory.
+    if (isPlainName(reference)) return Buffer.from(target).toString();
     try {
       return this.#options.keyOf(target);
     } catch {

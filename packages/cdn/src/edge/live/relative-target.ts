@@ -7,6 +7,11 @@ const PLAIN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 /** Stands for whatever host this edge is asked by. */
 const HERE = "http://edge.invalid";
 
+/** Whether a reference is such a name. */
+export function isPlainName(reference: string): boolean {
+  return PLAIN_NAME.test(reference);
+}
+
 /**
  * The target that a reference leads to from the target it was found in. Undefined for one that leads elsewhere, or may do so: who names a
  * host names another origin, as the edge does not know by which of its names a client asks.
