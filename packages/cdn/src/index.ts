@@ -4,6 +4,12 @@
  * @packageDocumentation
  */
 
+// Media data: what players say of their playback (CMCD), and what an edge says of itself (CMSD).
+export { type Cmcd, type CmcdNextRequest, parseCmcd, readCmcd } from "./cmcd/cmcd.ts";
+export { type CmcdMetrics, type CmcdMode, observeCmcd, type UnreadReason } from "./cmcd/cmcd-metrics.ts";
+export { type Cmsd, type CmsdFacts, type CmsdOptions, createCmsd } from "./cmcd/cmsd.ts";
+export { type CmcdCollectorOptions, createCmcdCollector } from "./cmcd/collector.ts";
+export { type DuressOptions, type DuressWatch, watchDuress } from "./cmcd/duress.ts";
 export type { CacheKeyOptions } from "./edge/cache-key/cache-key.ts";
 // Edge: a cache in front of upstreams.
 export { createEdge, type Edge } from "./edge/edge.ts";
@@ -59,6 +65,10 @@ export type { VodCaching } from "./origin/vod.ts";
 export { DEFAULT_LIMITS, type ServerLimits } from "./server/limits.ts";
 // Server: puts a handler on HTTP.
 export { createServer, type Server, type ServerOptions, type ServerTls } from "./server/server.ts";
+// Content steering for HLS and DASH.
+export type { PathwayState } from "./steering/pathway-order.ts";
+export { createSteering, type Pathway, type Steering, type SteeringOptions } from "./steering/steering.ts";
+export type { PathwayClone } from "./steering/steering-document.ts";
 export { createFolderStore } from "./store/folder-store.ts";
 export { createMemoryStore, DEFAULT_MEMORY_STORE_BYTES, type MemoryStoreOptions } from "./store/memory-store.ts";
 // Stores: keys and bytes.
