@@ -100,7 +100,11 @@ export function liveRulesFor({ target, status, headers, read, stream }: LiveAnsw
  *
  * @param named - whether its fields name a lifetime. Zero counts: `no-cache` and `max-age=0` stay what they are.
  */
-export function underLiveRules(freshness: Freshness, rules: LiveRules, named: boolean): Freshness {
+export function underLiveRules<Kept extends Pick<Freshness, "lifetime">>(
+  freshness: Kept,
+  rules: LiveRules,
+  named: boolean,
+): Kept {
   const most = rules.maxLifetime ?? rules.negativeTtl;
   if (most === undefined || (named && freshness.lifetime <= most)) return freshness;
   return { ...freshness, lifetime: most };
