@@ -9,9 +9,9 @@ import type { CmcdMetrics } from "./cmcd-metrics.ts";
 import { Budget } from "./tap.ts";
 
 /** Bytes of a body. */
-export const DEFAULT_MAX_REPORT_BYTES = 256 * 1024;
+const DEFAULT_MAX_REPORT_BYTES = 256 * 1024;
 /** Reports of all players in a second. */
-export const DEFAULT_REPORTS_PER_SECOND = 2_000;
+const DEFAULT_REPORTS_PER_SECOND = 2_000;
 /** Lines of a body: more are not read. */
 const MAX_LINES = 1_000;
 /** Seconds that players are told to wait when there are too many of them. */

@@ -5,7 +5,7 @@ import { type Cmcd, hasCmcd, readCmcd } from "./cmcd.ts";
 import type { CmcdMetrics } from "./cmcd-metrics.ts";
 
 /** Reading one takes about 10 µs, as much as serving a small hit: 2,000 a second are 2 % of a core. */
-export const DEFAULT_CMCD_PER_SECOND = 2_000;
+const DEFAULT_CMCD_PER_SECOND = 2_000;
 
 /** Options of {@link createCmcdTap}. */
 export interface CmcdTapOptions {

@@ -13,13 +13,13 @@ import { type PathwayClone, steeringDocument } from "./steering-document.ts";
 import { readSteeringRequest, reloadUri } from "./steering-request.ts";
 
 /** Seconds between two questions of a player: the specification's recommendation. */
-export const DEFAULT_STEERING_TTL = 300;
+const DEFAULT_STEERING_TTL = 300;
 /** Seconds, while a pathway is down. */
-export const DEFAULT_DEGRADED_TTL = 10;
+const DEFAULT_DEGRADED_TTL = 10;
 /** Milliseconds between two looks at an edge. */
-export const DEFAULT_HEALTH_INTERVAL = 5_000;
+const DEFAULT_HEALTH_INTERVAL = 5_000;
 /** Milliseconds for it to answer. */
-export const DEFAULT_HEALTH_TIMEOUT = 2_000;
+const DEFAULT_HEALTH_TIMEOUT = 2_000;
 /** Pathways of one document. */
 const MAX_PATHWAYS = 16;
 const ID = /^[A-Za-z0-9._-]{1,64}$/;

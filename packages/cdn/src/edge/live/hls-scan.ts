@@ -19,13 +19,13 @@ const MAX_SEGMENTS = 4096;
 const MAX_LISTED = 256;
 
 /** EXT-X-PRELOAD-HINT (§4.4.5.3). */
-export interface HlsHint {
+interface HlsHint {
   readonly type: "PART" | "MAP";
   readonly uri: string;
 }
 
 /** EXT-X-RENDITION-REPORT (§4.4.5.4). */
-export interface HlsReport {
+interface HlsReport {
   readonly uri: string;
   readonly lastMsn: number;
   readonly lastPart?: number;

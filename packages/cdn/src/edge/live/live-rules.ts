@@ -32,7 +32,7 @@ const TARGET_SHARE = 1 / 12;
 const MAX_UNPACKED_BYTES = 4 * 1024 * 1024;
 
 /** What an answer is, as far as caching at the live edge goes. */
-export type LiveKind =
+type LiveKind =
   /** A Media Playlist that will change. */
   | "live-playlist"
   /** The answer to a blocking reload (RFC 8216bis §6.2.5.2). */

@@ -18,9 +18,9 @@ import { linksAhead } from "./link-field.ts";
 import { isPlainName, resolveTarget } from "./relative-target.ts";
 
 /** Fetched at the same time, without those that the origin holds. */
-export const DEFAULT_MAX_PREFETCHES = 16;
+const DEFAULT_MAX_PREFETCHES = 16;
 /** Held by the origin at the same time: one for each rendition that is watched. */
-export const DEFAULT_MAX_HELD_PREFETCHES = 256;
+const DEFAULT_MAX_HELD_PREFETCHES = 256;
 /** Wait for their turn; the oldest is dropped for the newest. */
 const MAX_QUEUED = 64;
 /** Milliseconds in the queue after which the client has asked itself. */
@@ -53,9 +53,9 @@ export interface PrefetcherOptions {
   request(prefetch: Prefetch): Promise<number> | undefined;
   /** Whether the upstream has enough to do for those who wait. Default: never. */
   readonly busy?: () => boolean;
-  /** Default {@link DEFAULT_MAX_PREFETCHES}. */
+  /** At the same time, without those that the origin holds. Default 16. */
   readonly maxInFlight?: number;
-  /** Default {@link DEFAULT_MAX_HELD_PREFETCHES}. */
+  /** Held by the origin at the same time. Default 256. */
   readonly maxHeld?: number;
   /** Bytes a second over all, in the mean over a second. Default: no bound but the others. */
   readonly maxBytesPerSecond?: number;
@@ -66,7 +66,7 @@ export interface PrefetcherOptions {
 }
 
 /** An answer that an upstream gave, when its head, or for a playlist its body, is here. */
-export interface SeenAnswer {
+interface SeenAnswer {
   /** Canonical target, without what it varies by. */
   readonly key: string;
   readonly headers: readonly string[];
@@ -77,7 +77,7 @@ export interface SeenAnswer {
 }
 
 /** Counters since it was made. */
-export interface PrefetchStats {
+interface PrefetchStats {
   /** Fetched, or being fetched. */
   readonly requests: number;
   readonly bytes: number;

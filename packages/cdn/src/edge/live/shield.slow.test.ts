@@ -50,6 +50,8 @@ test("each object is asked for once at each tier, and each chunk reaches every v
     const msn = Math.floor(part / 4);
     const playlists = viewers.map((url, viewer) => fetch(url + reload(msn, part % 4, viewer)));
     const responses = viewers.map((url, viewer) => fetch(`${url}/live/p${part}.m4s?session=${viewer}`));
+    // What fails is seen where it is awaited.
+    for (const each of [...playlists, ...responses]) each.catch(() => {});
     // Everybody waits for what does not exist before it begins to.
     const asked = (part + 1) * 2 * VIEWERS_PER_EDGE;
     await expect
