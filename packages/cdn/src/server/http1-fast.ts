@@ -21,7 +21,7 @@ import type { AdapterOptions } from "./http1.ts";
 import { isWorthKeeping, type KnownFields, type PlainRequest } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
 import { ServerRequest } from "./request.ts";
-import { readShared, unreadShared } from "./socket-reads.ts";
+import { readShared, setWriteMark, unreadShared } from "./socket-inside.ts";
 
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -30,6 +30,11 @@ const JOIN_BYTES = 2048;
 
 /** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
 const NEVER_A_BODY = /^(?:204|304)$/;
+/** Below, an answer that the system did not take at once holds up nothing. */
+const MAX_WAITING_BYTES = 64 * 1024;
+/** Above what is ever written before looking how much of it waits: nobody needs to be told when it no longer does. */
+const WRITE_MARK = 2 * MAX_WRITE_BYTES;
+const EMPTY = Buffer.alloc(0);
 const CHUNKED = "transfer-encoding: chunked\r\n";
 
 interface KnownHead {
@@ -59,6 +64,8 @@ export class FastHttp1Connection {
   /** Being answered, or waiting for the client to take what was written. */
   #current: ServerRequest | undefined;
   #blocked = false;
+  readonly #isTls: boolean;
+  readonly #writeMark: number;
 
   /**
    * @param first - what the client said already, when its socket is flowing; undefined when it is not yet.
@@ -76,6 +83,8 @@ export class FastHttp1Connection {
     this.#peer = connectionOf(tracked.socket, "http/1.1");
     this.#handOver = handOver;
     tracked.isWhole = true;
+    this.#isTls = this.#peer.tls !== undefined;
+    this.#writeMark = this.#isTls ? this.#socket.writableHighWaterMark : setWriteMark(this.#socket, WRITE_MARK);
     this.#socket.on("drain", this.#onDrain);
     this.#socket.on("close", this.#onClose);
     if (!readShared(this.#socket, this.#onRead)) this.#socket.on("data", this.#onData);
@@ -197,7 +206,7 @@ export class FastHttp1Connection {
     const known = heads.get(headers);
     if (known !== undefined && method === "GET" && body instanceof Uint8Array && !this.#tracked.closing) {
       if (known.status === raw.status && known.length === body.byteLength && known.length <= MAX_WRITE_BYTES) {
-        this.#sent(this.#writeWhole(known.bytes, body, release, known), false);
+        this.#writeWhole(known.bytes, body, release, known);
         return undefined;
       }
     }
@@ -213,46 +222,69 @@ export class FastHttp1Connection {
     if (framing.bodyless || body === null) {
       letGo(body);
       release?.();
-      this.#sent(this.#socket.write(head), close);
+      this.#socket.write(head);
+      if (close) this.#socket.end();
+      else this.#settle(undefined);
       return undefined;
     }
     if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
-      this.#sent(this.#writeWhole(head, body, release, undefined), close);
+      this.#writeWhole(head, body, release, undefined);
+      if (close) this.#socket.end();
       return undefined;
     }
     this.#socket.write(head);
     const sink = framing.length === undefined ? new ChunkedSink(this.#socket) : new LengthSink(this.#socket);
     const chunks = body instanceof Uint8Array ? inPieces(body) : body;
-    const relayed = relay(chunks, sink, framing.length).then(() => this.#sent(true, close));
+    const relayed = relay(chunks, sink, framing.length).then(() => {
+      if (close) this.#socket.end();
+    });
     return release === undefined ? relayed : relayed.finally(release);
   }
 
-  #writeWhole(
-    head: Buffer,
-    body: Uint8Array,
-    release: (() => void) | undefined,
-    known: KnownHead | undefined,
-  ): boolean {
+  #writeWhole(head: Buffer, body: Uint8Array, release: (() => void) | undefined, known: KnownHead | undefined): void {
+    const socket = this.#socket;
     const size = head.length + body.byteLength;
     if (size > JOIN_BYTES) {
-      this.#socket.cork();
-      this.#socket.write(head);
-      const more = this.#socket.write(body, release);
-      this.#socket.uncork();
-      return more;
+      socket.cork();
+      socket.write(head);
+      if (this.#isTls) {
+        // Never taken at once: encrypted, then written.
+        const more = socket.write(body, release);
+        socket.uncork();
+        if (!more) this.#blocked = true;
+        return;
+      }
+      socket.write(body);
+      socket.uncork();
+      this.#settle(release);
+      return;
     }
-    release?.();
-    if (known === undefined) return this.#socket.write(Buffer.concat([head, body], size));
-    if (known.message === undefined || known.body !== body) {
-      known.message = Buffer.concat([head, body], size);
-      known.body = body;
+    if (known === undefined) socket.write(Buffer.concat([head, body], size));
+    else {
+      if (known.message === undefined || known.body !== body) {
+        known.message = Buffer.concat([head, body], size);
+        known.body = body;
+      }
+      socket.write(known.message);
     }
-    return this.#socket.write(known.message);
+    this.#settle(release);
   }
 
-  #sent(more: boolean, close: boolean): void {
-    if (close) this.#socket.end();
-    else if (!more && this.#socket.writableNeedDrain) this.#blocked = true;
+  /** Waits, where the system did not take at once all that was written, until it has. */
+  #settle(release: (() => void) | undefined): void {
+    const socket = this.#socket;
+    const waiting = socket.writableLength;
+    if (waiting === 0 || (release === undefined && waiting < MAX_WAITING_BYTES)) {
+      release?.();
+      return;
+    }
+    this.#blocked = true;
+    socket.write(EMPTY, () => {
+      release?.();
+      if (!this.#blocked) return;
+      this.#blocked = false;
+      this.#proceed();
+    });
   }
 
   /** The head as bytes; undefined where the handler's fields are not HTTP. */
@@ -287,6 +319,7 @@ export class FastHttp1Connection {
     this.#tracked.isWhole = false;
     this.#tracked.noteUnread(rest.length);
     unreadShared(this.#socket);
+    setWriteMark(this.#socket, this.#writeMark);
     this.#socket.off("data", this.#onData);
     this.#socket.off("drain", this.#onDrain);
     this.#socket.off("close", this.#onClose);
@@ -300,21 +333,38 @@ export class FastHttp1Connection {
 /** A body of known length on a kept connection. */
 class LengthSink implements Sink {
   protected readonly socket: Socket;
+  #onDrain: (() => void) | undefined;
+
   constructor(socket: Socket) {
     this.socket = socket;
   }
+
   get destroyed(): boolean {
     return this.socket.destroyed;
   }
+
   write(chunk: Uint8Array): boolean {
-    return this.socket.write(chunk);
+    this.socket.write(chunk);
+    return this.fits();
   }
+
   end(): void {}
+
   once(event: "close" | "drain", listener: () => void): void {
-    this.socket.once(event, listener);
+    if (event === "drain") this.#onDrain = listener;
+    else this.socket.once(event, listener);
   }
+
   off(event: "close" | "drain", listener: () => void): void {
-    this.socket.off(event, listener);
+    if (event === "drain") this.#onDrain = undefined;
+    else this.socket.off(event, listener);
+  }
+
+  /** Whether more may be written now; `drain` is said later where not. */
+  protected fits(): boolean {
+    if (this.socket.writableLength < MAX_WAITING_BYTES) return true;
+    this.socket.write(EMPTY, () => this.#onDrain?.());
+    return false;
   }
 }
 
@@ -325,10 +375,11 @@ class ChunkedSink extends LengthSink {
     this.socket.cork();
     this.socket.write(`${chunk.byteLength.toString(16)}\r\n`, "latin1");
     this.socket.write(chunk);
-    const more = this.socket.write("\r\n", "latin1");
+    this.socket.write("\r\n", "latin1");
     this.socket.uncork();
-    return more;
+    return this.fits();
   }
+
   override end(): void {
     this.socket.write("0\r\n\r\n", "latin1");
   }
