@@ -20,10 +20,47 @@ export {
   type EdgeCacheOptions,
   type EdgeOptions,
 } from "./edge/options.ts";
+// Peers: each object lives at one of several edges.
+export { createPeerMarks, PEER_FIELD, type PeerMarks } from "./edge/peers/peer-mark.ts";
+export {
+  createPeerUpstream,
+  DEFAULT_PEER_TIMEOUTS,
+  type Peer,
+  type PeersOptions,
+  type PeerUpstream,
+  type PeerUpstreamOptions,
+} from "./edge/peers/peer-upstream.ts";
 export type { EdgeStats } from "./edge/stats.ts";
-export { UPSTREAM_COOLDOWN } from "./edge/upstream/failover.ts";
-export { MAX_HELD_REQUESTS, MAX_UPSTREAM_CONNECTIONS, MAX_WAITING_REQUESTS } from "./edge/upstream/http-upstream.ts";
-export { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "./edge/upstream/upstream.ts";
+// Upstreams: where an edge gets what it has not.
+export type { Balance } from "./edge/upstream/balance.ts";
+export { type CircuitOptions, type CircuitState, DEFAULT_CIRCUIT } from "./edge/upstream/circuit.ts";
+export { DEFAULT_HEALTH_CHECK, type HealthCheckOptions } from "./edge/upstream/health-check.ts";
+export { type HedgeOptions, isSegment } from "./edge/upstream/hedge.ts";
+export {
+  MAX_HELD_REQUESTS,
+  MAX_UPSTREAM_CONNECTIONS,
+  MAX_WAITING_REQUESTS,
+  type UpstreamConnections,
+  type UpstreamTls,
+} from "./edge/upstream/http-upstream.ts";
+export { SLOW_FOR, UPSTREAM_COOLDOWN, type UpstreamStats } from "./edge/upstream/member.ts";
+export { DEFAULT_RETRY, type RetryOptions } from "./edge/upstream/retry-budget.ts";
+export type { S3Credentials } from "./edge/upstream/s3-signature.ts";
+export type { S3Options } from "./edge/upstream/s3-upstream.ts";
+export {
+  DEFAULT_UPSTREAM_TIMEOUTS,
+  type Upstream,
+  type UpstreamRequest,
+  type UpstreamResponse,
+  type UpstreamTimeouts,
+} from "./edge/upstream/upstream.ts";
+export type { UpstreamOption, UpstreamOptions } from "./edge/upstream/upstream-options.ts";
+export {
+  createUpstreams,
+  type Upstreams,
+  type UpstreamsOptions,
+  type UpstreamsPolicy,
+} from "./edge/upstream/upstreams.ts";
 export { CdnError, type CdnErrorCode } from "./errors.ts";
 // Guards: wrappers that let requests pass or refuse them.
 export { type AddressRulesOptions, addressRules } from "./guard/address/address-rules.ts";

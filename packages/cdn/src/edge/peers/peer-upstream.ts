@@ -43,24 +43,29 @@ export interface Peer {
   readonly url: string;
 }
 
-/** Options of {@link createPeerUpstream}. */
-export interface PeerUpstreamOptions {
+/** Who the peers are, and how they are asked. */
+export interface PeersOptions {
   /** Name of this one. */
   readonly self: string;
   /** All of them; this one may be among them, so that everybody can be given the same list. */
   readonly peers: readonly Peer[];
   /** What all of them share and nobody else knows: it authenticates requests between them. At least 16 characters. */
   readonly secret: string;
-  /** For what this one holds itself, and for what no other is there to answer. It is closed with this. */
-  readonly fallback: Upstream;
   /** Times the average that one peer may have in flight, above 1. Default 1.25. */
   readonly loadFactor?: number;
-  /** Milliseconds without a head before `fallback` is asked as well, but for what may be held. Default 2,000. */
+  /** Milliseconds without a head before the own upstreams are asked as well, but for what may be held. Default 2,000. */
   readonly patience?: number;
   /** Default: judged by how they answer requests alone. */
   readonly health?: HealthCheckOptions;
+  /** Default {@link DEFAULT_PEER_TIMEOUTS}. */
   readonly timeouts?: Partial<UpstreamTimeouts>;
   readonly tls?: UpstreamTls;
+}
+
+/** Options of {@link createPeerUpstream}. */
+export interface PeerUpstreamOptions extends PeersOptions {
+  /** The own upstreams: for what this one holds itself, and for what no other is there to answer. Closed with this. */
+  readonly fallback: Upstream;
   /** Names the edge in metrics. Default `self`. */
   readonly name?: string;
   /** Milliseconds of a steady clock. Default `performance.now`. */

@@ -131,7 +131,7 @@ export class Failover implements Upstream {
         const outcomes = await this.#askHedged(member, queue, request);
         for (const outcome of outcomes) best = better(best, outcome);
         if (best?.rank === ANSWER) return best;
-        failed ||= outcomes.some(({ rank }) => rank !== MISSING);
+        failed ||= outcomes.some(costsRetry);
       }
       if (best === undefined) return this.#allDown();
       return await this.#askAgain(best, request);
@@ -209,6 +209,12 @@ export class Failover implements Upstream {
     const error = new CdnError("UPSTREAM_DOWN", `${this.name}: failed too often lately, and not asked for now`);
     return { rank: NO_ANSWER, error };
   }
+}
+
+/** Whether going on after it asks twice for what may fail twice. */
+function costsRetry(outcome: Outcome): boolean {
+  if (outcome.rank !== NO_ANSWER) return outcome.rank !== MISSING;
+  return !(outcome.error instanceof CdnError && outcome.error.code === "UPSTREAM_DOWN");
 }
 
 function isWorthAnother(outcome: Outcome): boolean {

@@ -15,6 +15,8 @@ export interface ExchangeHead {
   readonly status: number;
   /** Name, value, name, value…; names in lower case. */
   readonly headers: string[];
+  /** HTTP/2, where frames say when a body ends. */
+  readonly framed: boolean;
   /** Whole, where all of it came with the head. */
   readonly body: Uint8Array | AsyncIterableIterator<Uint8Array> | null;
 }
@@ -75,7 +77,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
@@ -94,8 +96,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (typeof length === "string") this.#length = Number(length);
     if (this.#options.request.method === "HEAD") this.#length = 0;
     this.#state = "body";
+    // Of HTTP/1.1 undici gives what it parsed, as a list.
+    const framed = !Array.isArray(controller.rawHeaders);
     // Whatever of the body came in the same read is here when this goes on.
-    queueMicrotask(() => this.#resolve({ status, headers: fields, body: this.#body(status) }));
+    queueMicrotask(() => this.#resolve({ status, headers: fields, framed, body: this.#body(status) }));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

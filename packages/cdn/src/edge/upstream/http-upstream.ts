@@ -42,7 +42,7 @@ export interface UpstreamTls {
 }
 
 /** Connections of one upstream. */
-export interface ConnectionOptionsOfUpstream {
+export interface UpstreamConnections {
   /** Connections for all but blocking reloads; four times as many requests may wait. Default 1024. */
   readonly connections?: number;
   /** Milliseconds that a connection is kept without a request. Default 10,000. Less than the upstream keeps it, where it does not say. */
@@ -55,7 +55,7 @@ export interface ConnectionOptionsOfUpstream {
 }
 
 /** Options of {@link createHttpUpstream}. */
-export interface HttpUpstreamOptions extends ConnectionOptionsOfUpstream {
+export interface HttpUpstreamOptions extends UpstreamConnections {
   /** Default: the URL. */
   readonly name?: string;
   /** Asked before a request is sent once more because its kept connection was closed under it. Default: always. */
@@ -201,8 +201,8 @@ function noteErrors(socket: Socket, ofKept: WeakSet<object>): void {
   });
 }
 
-function toResponse({ status, headers, body }: ExchangeHead, method: string): UpstreamResponse {
-  let isDelimited = method === "HEAD" || status === 204 || status === 304;
+function toResponse({ status, headers, framed, body }: ExchangeHead, method: string): UpstreamResponse {
+  let isDelimited = framed || method === "HEAD" || status === 204 || status === 304;
   let hasLength = false;
   for (let at = 0; at < headers.length; at += 2) {
     if (headers[at] === "content-length") hasLength = true;

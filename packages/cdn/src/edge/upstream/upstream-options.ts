@@ -2,12 +2,12 @@
 
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import type { HealthCheckOptions } from "./health-check.ts";
-import type { ConnectionOptionsOfUpstream } from "./http-upstream.ts";
+import type { UpstreamConnections } from "./http-upstream.ts";
 import type { S3Options } from "./s3-upstream.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream.ts";
 
 /** One upstream. Exactly one of `url`, `handler` and `upstream` says what it is. */
-export interface UpstreamOptions extends ConnectionOptionsOfUpstream {
+export interface UpstreamOptions extends UpstreamConnections {
   /** `http(s)://host[:port][/base]`. With `s3`: the endpoint. */
   readonly url?: string;
   /** In this process. */

@@ -71,6 +71,16 @@ test("one that dies is not asked again and again: its circuit opens, and a singl
   expect(origin.asked).toEqual(["/0", "/trial"]);
 });
 
+test("a 404 does not stand where another that might have it is not asked", async () => {
+  const empty = await upstream((_request, response) => {
+    response.statusCode = 404;
+    response.end();
+  });
+  const { all } = upstreams({ upstreams: [await deadUrl(), empty], circuit: { failures: 1 } });
+  await expect(send(all, "/a")).rejects.toMatchObject({ code: "UPSTREAM_UNREACHABLE" });
+  await expect(send(all, "/a")).rejects.toMatchObject({ code: "UPSTREAM_DOWN" });
+});
+
 test("one that never answers costs its head timeout, and then the others are asked first", async () => {
   const held: ServerResponse[] = [];
   const hanging = await upstream((_request, response) => void held.push(response));
@@ -160,11 +170,11 @@ test("a kept connection that the upstream closed under a request is no failure: 
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { all } = upstreams({ upstreams: [url], retry: { backoff: [] } });
+  const { all } = upstreams({ upstreams: [{ url, connections: 1 }], retry: { backoff: [] } });
   expect(await ask(all, "/1")).toBe("200 ok");
   expect(await ask(all, "/2")).toBe("200 ok");
   expect(connections).toBe(2);
-  expect(all.stats[0]).toMatchObject({ failures: {} });
+  expect(all.stats[0]).toMatchObject({ failures: {}, retries: 1 });
 });
 
 test("a fresh connection that is closed is a failure, and an only upstream is asked again after a pause", async () => {

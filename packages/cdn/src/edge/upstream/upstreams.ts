@@ -59,15 +59,19 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
   const retry = { ...DEFAULT_RETRY, ...options.retry };
   const budget = new RetryBudget(retry);
   const histogram = headHistogram();
-  const mayRetry = (): boolean => budget.take(clock());
   const checks: (() => void)[] = [];
 
   const members = upstreams.map((each, index) => {
     const given = toOptions(each);
     const timeouts = { ...DEFAULT_UPSTREAM_TIMEOUTS, ...options.timeouts, ...given.timeouts };
+    const mayRetry = (): boolean => {
+      const isGranted = budget.take(clock());
+      if (isGranted) member.counters.retries += 1;
+      return isGranted;
+    };
     const upstream = makeUpstream(given, `upstream ${index + 1}`, { timeouts, mayRetry, systemClock, logger });
     const attributes = upstreamAttributes(name, upstream.name);
-    const member = new Member({
+    const member: Member = new Member({
       upstream,
       timeouts,
       clock,
