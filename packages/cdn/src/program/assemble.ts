@@ -1,0 +1,239 @@
+/**
+ * Puts one process's edge together from a config, and exchanges parts of it while it serves.
+ *
+ * ```
+ * server ─► trustProxies ─► access log ─► counting ─► guards ─► cache ─► upstreams
+ *           └─── front, exchanged ───┘     stays      exchanged  stays    exchanged
+ * ```
+ *
+ * What is exchanged is made first, and then put into use between two requests. Answers under way end as they began.
+ */
+
+import { EdgeCache } from "../edge/edge-cache.ts";
+import { DEFAULT_MAX_OBJECT_BYTES, type EdgeCacheOptions } from "../edge/options.ts";
+import { type EdgeStats, observeStats } from "../edge/stats.ts";
+import type { UpstreamStats } from "../edge/upstream/member.ts";
+import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
+import { trustProxies } from "../guard/address/trusted-proxies.ts";
+import { type Answerer, createGuard, withGuards } from "../guard/guard.ts";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
+import type { Logger } from "../logger.ts";
+import { accessLog } from "../watch/access-log.ts";
+import { type HotPath, HotPaths } from "../watch/hot-paths.ts";
+import { observeRequests, type RequestCounts } from "../watch/observe-requests.ts";
+import { foldersOf } from "../watch/rendition.ts";
+import type { CheckedConfig } from "./config/schema.ts";
+import { closeGuards, type MadeGuards, makeGuards } from "./guards.ts";
+import { LiveUpstreams } from "./live-upstreams.ts";
+import { type LogFile, openLogFile } from "./log-file.ts";
+
+/** One request in so many is looked at for which paths are asked for most. */
+const PATH_SAMPLE = 16;
+/** Milliseconds after which half of what is known of paths is forgotten. */
+const FADE_INTERVAL = 10_000;
+
+/** Lines of an access log. */
+export interface LogCounts {
+  readonly lines: number;
+  /** Of these, those that found no room. */
+  readonly dropped: number;
+}
+
+/** An edge without a server in front of it. */
+export interface AssembledEdge {
+  readonly handler: RawFetchHandler;
+  readonly stats: EdgeStats;
+  readonly upstreams: readonly UpstreamStats[];
+  /** What clients were answered, by guards and all. */
+  requests(): RequestCounts;
+  /** The paths that are asked for most, with about how many requests of the last while. */
+  hotPaths(count: number): HotPath[];
+  /** Lines of the access log since the beginning; undefined while there is none. */
+  logCounts(): LogCounts | undefined;
+  /** Opens the access log anew, where there is one. */
+  reopenLog(): void;
+  /**
+   * Makes what a config asks for, and puts it into use only when all of it is there. Of sections that cannot change while it serves, the
+   * config has to say what it said before.
+   *
+   * @throws {CdnError} or {ProgramError} what is wrong. Everything then stays as it was.
+   */
+  apply(config: CheckedConfig): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** @throws {CdnError} or {ProgramError} what of the config cannot be had. */
+export async function assembleEdge(config: CheckedConfig, logger: Logger): Promise<AssembledEdge> {
+  let current = config;
+  await using opened = new AsyncDisposableStack();
+  const upstreams = await LiveUpstreams.create(config, logger);
+  opened.defer(() => upstreams.close());
+
+  // For who integrates: what lies between cache and upstreams (disk, peers), purges and what live media adds come in here.
+  const cache = new EdgeCache({
+    upstream: upstreams,
+    name: config.name,
+    clock: () => Math.floor(performance.now()),
+    systemClock: () => Date.now(),
+    logger,
+    timeouts: timeoutsOf(() => current),
+    cache: cacheOptions(config),
+  });
+  opened.defer(() => cache.close());
+  opened.defer(observeStats(config.name, cache.stats));
+  const cached = answering((request) => cache.answer(request));
+
+  let guards: MadeGuards = await makeGuards(config.guard, new Map(), logger);
+  opened.defer(() => closeGuards(guards));
+  let behind = guarded(cached, guards);
+  const observed = observeRequests(
+    answering((request) => behind(request)),
+    {
+      name: config.name,
+      rendition: foldersOf(config.metrics.segments),
+      maxRenditions: config.metrics.renditions,
+      timeHits: config.metrics.timeHits,
+    },
+  );
+  opened.defer(() => observed.close());
+  const paths = new HotPaths();
+  const fading = setInterval(() => paths.fade(), FADE_INTERVAL).unref();
+  opened.defer(() => clearInterval(fading));
+  const counted = withHotPaths(observed, paths);
+
+  let log = isLogged(config) ? await openLogFile(logFileOf(config), logger) : undefined;
+  opened.defer(() => log?.close());
+  let ended: LogCounts = { lines: 0, dropped: 0 };
+  let front = frontOf(counted, config, log);
+
+  const apply = async (next: CheckedConfig): Promise<void> => {
+    await using discarded = new AsyncDisposableStack();
+    const prepared = await upstreams.prepare(next);
+    discarded.defer(() => prepared.discard());
+    const nextGuards = await makeGuards(next.guard, guards, logger);
+    discarded.defer(() => closeGuards(nextGuards, guards));
+    const keepsLog = isLogged(next) && isLogged(current) && logFileOf(next) === logFileOf(current);
+    const nextLog = keepsLog ? log : isLogged(next) ? await openLogFile(logFileOf(next), logger) : undefined;
+    if (!keepsLog) discarded.defer(() => nextLog?.close());
+    const nextBehind = guarded(cached, nextGuards);
+    const nextFront = frontOf(counted, next, nextLog);
+
+    // From here on nothing fails or waits: no request sees half of it.
+    discarded.move();
+    const before = { guards, log };
+    prepared.use();
+    current = next;
+    guards = nextGuards;
+    log = nextLog;
+    behind = nextBehind;
+    front = nextFront;
+    await closeGuards(before.guards, guards);
+    if (before.log === undefined || before.log === log) return;
+    await before.log.close();
+    ended = sum(ended, before.log);
+  };
+
+  const resources = opened.move();
+  return {
+    handler: answering((request) => front(request)),
+    stats: cache.stats,
+    get upstreams() {
+      return upstreams.stats;
+    },
+    requests: () => observed.counts(),
+    hotPaths: (count) => paths.top(count).map(({ path, requests }) => ({ path, requests: requests * PATH_SAMPLE })),
+    logCounts: () => log && sum(ended, log),
+    reopenLog: () => log?.reopen(),
+    apply,
+    close: () => resources.disposeAsync(),
+  };
+}
+
+/** A handler of its own that answers so, by either seam. */
+function answering(answer: Answerer): RawFetchHandler {
+  return createGuard(() => answer)(() => Response.error());
+}
+
+/** How a handler that always answers does it. */
+function answererOf(handler: RawFetchHandler): Answerer {
+  return handler[rawHandler] as Answerer;
+}
+
+function guarded(handler: RawFetchHandler, guards: MadeGuards): Answerer {
+  const all = withGuards(handler, ...[...guards.values()].map(({ guard }) => guard));
+  return answererOf(createGuard((next) => next)(all));
+}
+
+function frontOf(handler: RawFetchHandler, { log, guard }: CheckedConfig, file: LogFile | undefined): Answerer {
+  const { format, sample, hideParams } = log;
+  let logged = handler;
+  if (file !== undefined) {
+    logged = accessLog(handler, {
+      sink: file,
+      ...(format !== undefined && { format }),
+      ...(sample !== undefined && { sample }),
+      ...(hideParams !== undefined && { hideParams }),
+    });
+  }
+  // Whoever counts or logs an address wants the client's.
+  return answererOf(guard.trustProxies === undefined ? logged : trustProxies(guard.trustProxies)(logged));
+}
+
+function withHotPaths(handler: FetchHandler, paths: HotPaths): RawFetchHandler {
+  let turn = 0;
+  return createGuard((next) => (request) => {
+    turn += 1;
+    if (turn % PATH_SAMPLE === 0) {
+      const { target } = request;
+      const query = target.indexOf("?");
+      paths.count(query === -1 ? target : target.slice(0, query));
+    }
+    return next(request);
+  })(handler);
+}
+
+function sum(a: LogCounts, b: LogCounts): LogCounts {
+  return { lines: a.lines + b.lines, dropped: a.dropped + b.dropped };
+}
+
+function isLogged({ log }: CheckedConfig): boolean {
+  return log.format !== undefined || log.file !== undefined;
+}
+
+function logFileOf({ log }: CheckedConfig): string {
+  return log.file ?? "-";
+}
+
+/** Each process has its part of the memory: they hold different objects only where a hash of the key says so. */
+function cacheOptions({ memory, processes, cache }: CheckedConfig): EdgeCacheOptions {
+  const { negativeTtl, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...keys } = cache;
+  const maxBytes = Math.max(1, Math.floor(memory / processes));
+  return {
+    ...keys,
+    maxBytes,
+    maxObjectBytes: Math.min(maxObjectBytes, maxBytes),
+    ...(negativeTtl !== undefined && { negativeTtl: negativeTtl / 1000 }),
+  };
+}
+
+/** Those of the config that counts when somebody waits. */
+function timeoutsOf(current: () => CheckedConfig): UpstreamTimeouts {
+  const of = (name: keyof UpstreamTimeouts): number | undefined =>
+    current().timeouts?.[name] ?? DEFAULT_UPSTREAM_TIMEOUTS[name];
+  return {
+    get connect() {
+      return of("connect")!;
+    },
+    get head() {
+      return of("head")!;
+    },
+    get body() {
+      return of("body")!;
+    },
+    get total() {
+      return of("total");
+    },
+  } as UpstreamTimeouts;
+}

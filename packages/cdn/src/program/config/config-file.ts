@@ -1,0 +1,116 @@
+/** Reads config files: TypeScript (its types are stripped by Node), JavaScript or JSON. */
+
+import { readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, extname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { messageOf, ProgramError } from "../program-error.ts";
+
+/** Names that are looked for in the folder where the program starts. The first one counts. */
+export const CONFIG_NAMES = ["ts", "mts", "js", "mjs", "json"].map((extension) => `ami-edge.config.${extension}`);
+/** Milliseconds that a config file may take to run. */
+export const CONFIG_DEADLINE = 10_000;
+
+/** Fields that name files, relative to the config's folder. `*` is any key. */
+const FILE_FIELDS = [
+  ["tls", "cert"],
+  ["tls", "key"],
+  ["log", "file"],
+  ["guard", "countries", "file"],
+  ["disk", "path"],
+  ["upstreams", "*", "socketPath"],
+  ["upstreams", "*", "tls", "cert"],
+  ["upstreams", "*", "tls", "key"],
+  ["upstreams", "*", "tls", "ca"],
+];
+
+/** The config file of a folder, if it has one. */
+export function findConfigFile(folder: string): string | undefined {
+  const names = new Set(readdirSync(folder));
+  const name = CONFIG_NAMES.find((each) => names.has(each));
+  return name === undefined ? undefined : join(folder, name);
+}
+
+/**
+ * What a config file says, unchecked. A script runs in a thread of its own each time, so that what it imports is read anew, too.
+ *
+ * @throws {ProgramError}
+ */
+export async function readConfigFile(path: string): Promise<unknown> {
+  const file = resolve(path);
+  const config = extname(file) === ".json" ? await readJson(file) : await runScript(file);
+  for (const field of FILE_FIELDS) resolveFiles(config, field, dirname(file));
+  return config;
+}
+
+async function readJson(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    throw new ProgramError(unreadable(file, cause), { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ProgramError(`${file} is no JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
+const SCRIPT = `
+const { parentPort, workerData } = require("node:worker_threads");
+import(workerData).then(
+  async ({ default: exported }) => {
+    if (exported === undefined) throw new Error("it has no default export: write export default defineEdgeConfig({ … })");
+    try {
+      parentPort.postMessage({ config: await exported });
+    } catch (error) {
+      throw new Error("it must be plain data: " + error.message);
+    }
+  },
+).catch((error) => parentPort.postMessage({ error: { code: error?.code, message: error?.message ?? String(error) } }));
+`;
+
+async function runScript(file: string): Promise<unknown> {
+  const thread = new Worker(SCRIPT, { eval: true, workerData: pathToFileURL(file).href, name: "config" });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => reject(new ProgramError(unreadable(file, error), { cause: error }));
+      thread.once("message", ({ config, error }) => {
+        if (error === undefined) resolve(config);
+        else fail(error);
+      });
+      thread.once("error", fail);
+      thread.once("exit", () => fail({ message: "it ended the process" }));
+      timer = setTimeout(() => fail({ message: `it took more than ${CONFIG_DEADLINE / 1000} s` }), CONFIG_DEADLINE);
+    });
+  } finally {
+    clearTimeout(timer);
+    await thread.terminate();
+  }
+}
+
+function unreadable(file: string, error: unknown): string {
+  const { code, message = String(error) } = error as { code?: string; message?: string };
+  const names = message.includes(file) || message.includes(pathToFileURL(file).href);
+  if (code === "ENOENT" || (code === "ERR_MODULE_NOT_FOUND" && names && !message.includes("imported from"))) {
+    return `there is no config file ${file}`;
+  }
+  return `${file} cannot be read: ${message.split("\n", 1)[0]}`;
+}
+
+function resolveFiles(value: unknown, [key = "", ...rest]: readonly string[], folder: string): void {
+  if (typeof value !== "object" || value === null) return;
+  const fields = value as Record<string, unknown>;
+  for (const each of key === "*" ? Object.keys(fields) : [key]) {
+    if (rest.length > 0) resolveFiles(fields[each], rest, folder);
+    else if (Array.isArray(fields[each])) fields[each] = fields[each].map((file) => inFolder(file, folder));
+    else if (each in fields) fields[each] = inFolder(fields[each], folder);
+  }
+}
+
+function inFolder(file: unknown, folder: string): unknown {
+  return typeof file === "string" && file !== "" && file !== "-" ? resolve(folder, file) : file;
+}

@@ -1,0 +1,159 @@
+/** This process as one of an edge: the edge, its server, and what there is to say of both. */
+
+import { eventLoopUtilization } from "node:perf_hooks";
+import { metrics } from "@opentelemetry/api";
+import type { FetchHandler } from "../../handler/fetch-handler.ts";
+import type { RawFetchHandler } from "../../handler/raw.ts";
+import type { Logger } from "../../logger.ts";
+import { createServer, type Server, type ServerTls } from "../../server/server.ts";
+import type { MetricsCollector } from "../admin/collect-metrics.ts";
+import { type AssembledEdge, assembleEdge } from "../assemble.ts";
+import type { CheckedConfig } from "../config/schema.ts";
+import { readPem } from "../live-upstreams.ts";
+import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
+
+/** Options of {@link serveEdge}. */
+export interface ServeOptions {
+  readonly config: CheckedConfig;
+  readonly logger: Logger;
+  readonly collector: MetricsCollector;
+  /** Which of the processes it is, from 0. Default 0. */
+  readonly index?: number;
+  /** Other processes listen on the same port. */
+  readonly reusePort?: boolean;
+  /** Puts something in front of the edge. */
+  readonly around?: (edge: RawFetchHandler, stats: AssembledEdge["stats"]) => FetchHandler;
+}
+
+/** This process, serving. */
+export interface ServingProcess extends EdgeProcess {
+  readonly url: string;
+  readonly port: number;
+}
+
+/**
+ * Serves until it is closed.
+ *
+ * @throws {CdnError} `PORT_TAKEN`, `LISTEN_FAILED`, `INVALID_OPTION`; {@link ProgramError}.
+ */
+export async function serveEdge(options: ServeOptions): Promise<ServingProcess> {
+  const { config, logger, collector, index = 0, reusePort = false, around } = options;
+  const { host, port, limits, drain } = config;
+  await using opened = new AsyncDisposableStack();
+  const edge = await assembleEdge(config, logger);
+  opened.defer(() => edge.close());
+  const tls = config.tls && (await readTls(config.tls));
+  const server = await createServer({
+    handler: around === undefined ? edge.handler : around(edge.handler, edge.stats),
+    limits,
+    closeDeadline: drain,
+    reusePort,
+    logger,
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(tls !== undefined && { tls }),
+  });
+  opened.defer(() => server.close());
+  const state = new ProcessState(index, config, edge, server);
+  opened.defer(observeProcess(config.name, index, edge, server));
+  const resources = opened.move();
+
+  let closed: Promise<void> | undefined;
+  return {
+    url: server.url,
+    port: server.port,
+    report: async () => state.report(),
+    metrics: () => collector.collect(),
+    reload: (next) => edge.apply(next),
+    async reopenLog() {
+      edge.reopenLog();
+    },
+    close() {
+      state.draining = true;
+      closed ??= resources.disposeAsync();
+      return closed;
+    },
+  };
+}
+
+async function readTls({ cert, key, minVersion }: NonNullable<CheckedConfig["tls"]>): Promise<ServerTls> {
+  const pem = { cert: await readPem(cert), key: await readPem(key) };
+  return minVersion === undefined ? pem : { ...pem, minVersion };
+}
+
+class ProcessState {
+  draining = false;
+  readonly #index: number;
+  readonly #config: CheckedConfig;
+  readonly #edge: AssembledEdge;
+  readonly #server: Server;
+  #loop = eventLoopUtilization();
+
+  constructor(index: number, config: CheckedConfig, edge: AssembledEdge, server: Server) {
+    this.#index = index;
+    this.#config = config;
+    this.#edge = edge;
+    this.#server = server;
+  }
+
+  report(): ProcessReport {
+    const { stats, upstreams } = this.#edge;
+    const loop = eventLoopUtilization();
+    const { utilization } = eventLoopUtilization(loop, this.#loop);
+    this.#loop = loop;
+    return {
+      pid: process.pid,
+      index: this.#index,
+      uptime: Math.round(process.uptime() * 1000),
+      rss: process.memoryUsage.rss(),
+      utilization: Number.isFinite(utilization) ? utilization : 0,
+      connections: this.#server.connections,
+      draining: this.draining,
+      memory: Math.floor(this.#config.memory / this.#config.processes),
+      // Its fields are read when somebody looks; what goes to another process has to be what they say now.
+      edge: { ...stats },
+      upstreams: upstreams.map((each) => ({ ...each })),
+      requests: this.#edge.requests(),
+      paths: this.#edge.hotPaths(REPORTED_PATHS),
+      log: this.#edge.logCounts() ?? null,
+    };
+  }
+}
+
+/** Shows a process to OpenTelemetry. @returns how to stop. */
+function observeProcess(name: string, index: number, assembled: AssembledEdge, server: Server): () => void {
+  const meter = metrics.getMeter("@ami-streams/cdn");
+  const edge = { "ami.edge.name": name };
+  const own = { ...edge, "ami.edge.process": String(index) };
+  let loop = eventLoopUtilization();
+  const connections = meter.createObservableGauge("ami.edge.connections", { description: "Open connections" });
+  const rss = meter.createObservableGauge("ami.edge.process.memory", {
+    unit: "By",
+    description: "Memory that the system has given a process",
+  });
+  const busy = meter.createObservableGauge("ami.edge.process.utilization", {
+    description: "Share of the time since the last collection in which a process was busy",
+  });
+  const lines = meter.createObservableCounter("ami.edge.log.lines", { description: "Lines of the access log" });
+  const dropped = meter.createObservableCounter("ami.edge.log.dropped", {
+    description: "Lines of the access log that found no room",
+  });
+  const watched: [typeof rss, Parameters<typeof rss.addCallback>[0]][] = [
+    [connections, (result) => result.observe(server.connections, edge)],
+    [rss, (result) => result.observe(process.memoryUsage.rss(), own)],
+    [
+      busy,
+      (result) => {
+        const now = eventLoopUtilization();
+        result.observe(eventLoopUtilization(now, loop).utilization || 0, own);
+        loop = now;
+      },
+    ],
+    [lines, (result) => result.observe(assembled.logCounts()?.lines ?? 0, edge)],
+    [dropped, (result) => result.observe(assembled.logCounts()?.dropped ?? 0, edge)],
+  ];
+  for (const [instrument, observe] of watched) instrument.addCallback(observe);
+  return () => {
+    for (const [instrument, observe] of watched) instrument.removeCallback(observe);
+  };
+}

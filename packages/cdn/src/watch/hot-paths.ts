@@ -1,0 +1,56 @@
+/** Which paths are asked for most: counted with a memory of fixed size (Misra and Gries, 1982). */
+
+/** Paths that are counted at a time. */
+export const MAX_HOT_PATHS = 256;
+
+/** One path, and about how often it was asked for lately. */
+export interface HotPath {
+  readonly path: string;
+  /** At most too low, by the requests of a 256th of all. */
+  readonly requests: number;
+}
+
+/**
+ * Counts. When a new path finds no room, all counts fall by one, and paths at zero leave: each such fall was paid for by as many requests, so
+ * a request costs one look-up on average. A path with more than a 257th of all requests is never missing.
+ */
+export class HotPaths {
+  readonly #most: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(most = MAX_HOT_PATHS) {
+    this.#most = most;
+  }
+
+  /** @param path - without a query. */
+  count(path: string): void {
+    const count = this.#counts.get(path);
+    if (count !== undefined) this.#counts.set(path, count + 1);
+    else if (this.#counts.size < this.#most) this.#counts.set(Buffer.from(path, "latin1").toString("latin1"), 1);
+    else this.#fall(1);
+  }
+
+  /** Forgets half of all that was: called every few seconds, it makes counts those of the last while. */
+  fade(): void {
+    for (const [path, count] of this.#counts) {
+      const half = count >> 1;
+      if (half === 0) this.#counts.delete(path);
+      else this.#counts.set(path, half);
+    }
+  }
+
+  /** The highest counts, the highest first. */
+  top(count: number): HotPath[] {
+    return [...this.#counts]
+      .map(([path, requests]) => ({ path, requests }))
+      .sort((a, b) => b.requests - a.requests || (a.path < b.path ? -1 : 1))
+      .slice(0, count);
+  }
+
+  #fall(by: number): void {
+    for (const [path, count] of this.#counts) {
+      if (count <= by) this.#counts.delete(path);
+      else this.#counts.set(path, count - by);
+    }
+  }
+}
