@@ -56,6 +56,8 @@ export type CdnErrorCode =
   | "UPSTREAM_TRUNCATED"
   /** An upstream broke HTTP, or failed in another way. */
   | "UPSTREAM_FAILED"
+  /** It is not stored, and the client wants nobody asked (`only-if-cached`). */
+  | "NOT_CACHED"
   /** This edge is its own upstream (RFC 8586). */
   | "LOOP_DETECTED"
   /** A reader of a growing object fell behind by more than the object's bound. */

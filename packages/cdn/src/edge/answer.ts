@@ -49,17 +49,27 @@ export function select(request: Pick<RawRequest, "headers" | "method">, represen
   }
   const range = resolveRange(asked, length ?? available);
   if (range === null) {
-    const message = `the object has ${length ?? `at least ${available}`} bytes, none of them in that range`;
-    const response = errorResponse(416, "RANGE_NOT_SATISFIABLE", message, [
-      "content-range",
-      `bytes */${length ?? available}`,
-      ...crossOrigin(headers),
-    ]);
+    const response = unsatisfiable(headers, length ?? available, length !== undefined);
     return { kind: "bodyless", response };
   }
-  const fields = replaced(headers, "content-length", String(range.end - range.start));
-  fields.push("content-range", `bytes ${range.start}-${range.end - 1}/${length ?? "*"}`);
-  return { kind: "part", headers: fields, ...range };
+  return { kind: "part", headers: partFields(headers, { ...range, total: length }), ...range };
+}
+
+/** Fields of a 206 with these bytes of an object. */
+export function partFields(
+  headers: readonly string[],
+  { start, end, total }: { start: number; end: number; total: number | undefined },
+): string[] {
+  const fields = filtered(headers, (name) => name !== "content-length" && name !== "content-range");
+  fields.push("content-length", String(end - start), "content-range", `bytes ${start}-${end - 1}/${total ?? "*"}`);
+  return fields;
+}
+
+/** 416, for an object of that length, or at least of that length. */
+export function unsatisfiable(headers: readonly string[], length: number, isWhole: boolean): RawResponse {
+  const message = `the object has ${isWhole ? "" : "at least "}${length} bytes, none of them in that range`;
+  const fields = ["content-range", `bytes */${length}`, ...crossOrigin(headers)];
+  return errorResponse(416, "RANGE_NOT_SATISFIABLE", message, fields);
 }
 
 /** How many bytes of a growing object must be there before a range of it can be answered; infinite: all of it. */
@@ -77,12 +87,6 @@ function withoutContent(headers: readonly string[]): string[] {
 /** An error about an object may be read by whoever may read the object. */
 function crossOrigin(headers: readonly string[]): string[] {
   return filtered(headers, (name) => /^(?:access-control-|timing-allow-origin$|vary$)/.test(name));
-}
-
-function replaced(headers: readonly string[], field: string, value: string): string[] {
-  const fields = filtered(headers, (name) => name !== field);
-  fields.push(field, value);
-  return fields;
 }
 
 function filtered(headers: readonly string[], keep: (name: string) => boolean): string[] {

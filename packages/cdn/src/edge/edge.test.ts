@@ -60,7 +60,7 @@ test("stale-while-revalidate serves at once and asks in the background", async (
   await ask("/a");
   state.now += 12_000;
   const stale = await ask("/a");
-  expect(stale.headers.get("cache-status")).toBe("ami-edge; hit; ttl=-2");
+  expect(stale.headers.get("cache-status")).toBe("ami-edge; hit; ttl=-2; detail=stale-while-revalidate");
   expect(await stale.text()).toBe("1");
   await expect.poll(() => state.asked).toBe(2);
   await expect.poll(async () => (await ask("/a")).text()).toBe("2");

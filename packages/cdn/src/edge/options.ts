@@ -5,6 +5,10 @@ import type { FetchHandler } from "../handler/fetch-handler.ts";
 import type { Logger } from "../logger.ts";
 import type { CacheKeyOptions } from "./cache-key/cache-key.ts";
 import { CACHE_NAME } from "./cache-status/cache-status.ts";
+import { DEFAULT_TARGETED_FIELDS } from "./freshness/cache-control.ts";
+import { DEFAULT_HEURISTIC, DEFAULT_STALE_IF_DISCONNECTED, type HeuristicFreshness } from "./freshness/freshness.ts";
+import type { RequestDirectivesMode } from "./policy/lookup.ts";
+import type { StoragePolicy } from "./policy/storage.ts";
 import type { UpstreamTimeouts } from "./upstream/upstream.ts";
 
 /** 256 MiB. */
@@ -22,6 +26,50 @@ export interface EdgeCacheOptions extends CacheKeyOptions {
   readonly maxObjectBytes?: number;
   /** Seconds that a 404 or 410 which says nothing else is kept: at the live edge the next part is missing only for a moment. Default 1. */
   readonly negativeTtl?: number;
+  /**
+   * How a lifetime is guessed for an answer that names none, but has `Last-Modified` (RFC 9111 §4.2.2): `fraction` of the time since then,
+   * `max` seconds at most. `false`: never. Default {@link DEFAULT_HEURISTIC}.
+   */
+  readonly heuristic?: HeuristicFreshness | false;
+  /**
+   * Seconds past freshness that what says nothing of it is served when no upstream answers at all (RFC 9111 §4.2.4). Not what has
+   * `must-revalidate`, `proxy-revalidate`, `no-cache` or `s-maxage`. 0: never. Default 30.
+   */
+  readonly staleIfDisconnected?: number;
+  /**
+   * Response fields in the syntax of `CDN-Cache-Control` (RFC 9213) to follow instead of `Cache-Control` and `Expires`, the first that an
+   * answer has and that can be read. Lower case. Default `["cdn-cache-control"]`.
+   */
+  readonly targetedFields?: readonly string[];
+  /** Which `Cache-Control` directives of requests count. Default `harmless`: those by which nobody can make an edge ask its upstream. */
+  readonly requestDirectives?: RequestDirectivesMode;
+  /**
+   * Whether answers with `Set-Cookie` are stored where nothing else forbids it, as RFC 9111 §7.3 has it. The cookie then goes to everybody.
+   * Default false.
+   */
+  readonly storeSetCookie?: boolean;
+  /**
+   * Whether clients see `Surrogate-Key`, `Cache-Tag` and `Surrogate-Control`. Another edge, which a request says it comes from by
+   * `CDN-Loop`, always does. Default false.
+   */
+  readonly exposeTags?: boolean;
+  /** Bytes of a slice, in which ranges of long objects are fetched and stored. Default 1 MiB. */
+  readonly sliceBytes?: number;
+  /** Ranges of objects above this are answered by slices, of shorter ones by fetching the whole. Default 8 MiB. */
+  readonly sliceAbove?: number;
+}
+
+/** What an edge stores, and for how long, where responses leave it open. */
+export function storagePolicyOf(cache: EdgeCacheOptions): StoragePolicy {
+  const { maxBytes = DEFAULT_CACHE_BYTES, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
+  return {
+    maxObjectBytes: Math.min(maxBytes, maxObjectBytes),
+    negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
+    heuristic: cache.heuristic ?? DEFAULT_HEURISTIC,
+    staleIfDisconnected: cache.staleIfDisconnected ?? DEFAULT_STALE_IF_DISCONNECTED,
+    targetedFields: cache.targetedFields ?? DEFAULT_TARGETED_FIELDS,
+    storeSetCookie: cache.storeSetCookie ?? false,
+  };
 }
 
 /** Options of {@link createEdge}. */
@@ -48,11 +96,21 @@ export interface EdgeOptions {
 /** @throws {CdnError} `INVALID_OPTION`. */
 export function checkEdgeOptions({ upstreams, cache = {}, name }: EdgeOptions): void {
   if (upstreams.length === 0) throw new CdnError("INVALID_OPTION", "an edge needs at least one upstream");
-  for (const field of ["maxBytes", "maxObjectBytes"] as const) {
+  for (const field of ["maxBytes", "maxObjectBytes", "sliceBytes", "sliceAbove"] as const) {
     const value = cache[field];
     if (value !== undefined && !(value > 0)) {
       throw new CdnError("INVALID_OPTION", `cache.${field} is ${value}: give a number of bytes above zero`);
     }
+  }
+  for (const field of ["negativeTtl", "staleIfDisconnected"] as const) {
+    const value = cache[field];
+    if (value !== undefined && !(value >= 0)) {
+      throw new CdnError("INVALID_OPTION", `cache.${field} is ${value}: give a number of seconds`);
+    }
+  }
+  const { heuristic } = cache;
+  if (heuristic && !(heuristic.fraction >= 0 && heuristic.fraction <= 1 && heuristic.max >= 0)) {
+    throw new CdnError("INVALID_OPTION", "cache.heuristic needs a fraction from 0 to 1 and a max of seconds");
   }
   if (cache.ignoreParams !== undefined && cache.keepParams !== undefined) {
     throw new CdnError("INVALID_OPTION", "give cache.ignoreParams or cache.keepParams, not both");

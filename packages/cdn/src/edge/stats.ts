@@ -1,6 +1,7 @@
 /** What an edge counts. */
 
 import { metrics, type ObservableResult } from "@opentelemetry/api";
+import type { CacheOutcome } from "../handler/answer-facts.ts";
 
 /** Counters since the edge was made, and what it holds now. */
 export interface EdgeStats {
@@ -8,8 +9,12 @@ export interface EdgeStats {
   readonly requests: number;
   /** Answered from the cache, fresh or allowed to be stale. */
   readonly hits: number;
+  /** Hits that were stale. */
+  readonly stale: number;
   /** Sent on to an upstream for themselves. */
   readonly misses: number;
+  /** Misses for which what was stored turned out to hold. */
+  readonly revalidated: number;
   /** Answered by an upstream request that another client's request had caused. */
   readonly collapsed: number;
   /** Passed on because a cache cannot answer them. */
@@ -37,7 +42,9 @@ export function createCounters(): EdgeCounters {
   return {
     requests: 0,
     hits: 0,
+    stale: 0,
     misses: 0,
+    revalidated: 0,
     collapsed: 0,
     bypassed: 0,
     errors: 0,
@@ -59,6 +66,12 @@ export function liveStats(
     },
     get hits() {
       return counters.hits;
+    },
+    get stale() {
+      return counters.stale;
+    },
+    get revalidated() {
+      return counters.revalidated;
     },
     get misses() {
       return counters.misses;
@@ -112,19 +125,22 @@ export function observeStats(name: string, stats: EdgeStats): () => void {
   const fills = meter.createObservableGauge("ami.edge.fills", { description: "Objects arriving now" });
 
   const edge = { "ami.edge.name": name };
-  const outcomes = {
-    hit: "hits",
-    miss: "misses",
-    collapsed: "collapsed",
-    bypass: "bypassed",
-    error: "errors",
-  } as const;
+  // Each request is in one of them.
+  const outcomes: Record<Exclude<CacheOutcome, "refused">, (stats: EdgeStats) => number> = {
+    hit: ({ hits, stale }) => hits - stale,
+    stale: ({ stale }) => stale,
+    revalidated: ({ revalidated }) => revalidated,
+    collapsed: ({ collapsed }) => collapsed,
+    miss: ({ misses, revalidated }) => misses - revalidated,
+    bypass: ({ bypassed }) => bypassed,
+    error: ({ errors }) => errors,
+  };
   const watched: [typeof requests, (result: ObservableResult) => void][] = [
     [
       requests,
       (result) => {
-        for (const [outcome, field] of Object.entries(outcomes)) {
-          result.observe(stats[field], { ...edge, "ami.edge.outcome": outcome });
+        for (const [outcome, count] of Object.entries(outcomes)) {
+          result.observe(count(stats), { ...edge, "ami.edge.outcome": outcome });
         }
       },
     ],

@@ -18,6 +18,11 @@ export interface RawRequest {
   readonly connection: Connection | undefined;
   /** Aborts when the client leaves. Made when first asked for. */
   readonly signal: AbortSignal;
+  /**
+   * Sends an interim answer (102, 103) to the client, before the answer itself: fields as in {@link RawResponse}. Absent where the client could
+   * not take one. Calls after the answer are ignored.
+   */
+  readonly onInformational?: (status: number, headers: readonly string[]) => void;
 }
 
 /**

@@ -8,28 +8,33 @@ export interface Validators {
   readonly etag?: string | undefined;
   /** Milliseconds since 1970, whole seconds. */
   readonly lastModified?: number | undefined;
+  /** Milliseconds since 1970 of the `Date` field: what `If-Modified-Since` is compared with where there is no other date (RFC 9111 §4.3.2). */
+  readonly date?: number | undefined;
 }
 
 type Fields = RawRequest["headers"];
 
 /** What the preconditions come to: go on, 304, or 412 (RFC 9110 §13.2.2). */
-export function evaluatePreconditions(headers: Fields, { etag, lastModified }: Validators): 200 | 304 | 412 {
+export function evaluatePreconditions(headers: Fields, validators: Validators): 200 | 304 | 412 {
+  if (!preconditionsHold(headers, validators)) return 412;
+  return isNotModified(headers, validators) ? 304 : 200;
+}
+
+/** Whether `If-Match`, or else `If-Unmodified-Since`, lets the request stand (RFC 9110 §13.1.1, §13.1.4). */
+export function preconditionsHold(headers: Fields, { etag, lastModified }: Validators): boolean {
   const ifMatch = headers["if-match"];
-  if (ifMatch !== undefined) {
-    if (!matchesEtag(ifMatch, etag, true)) return 412;
-  } else {
-    const ifUnmodifiedSince = parseHttpDate(headers["if-unmodified-since"]);
-    if (ifUnmodifiedSince !== undefined && lastModified !== undefined && lastModified > ifUnmodifiedSince) return 412;
-  }
-  return isNotModified(headers, { etag, lastModified }) ? 304 : 200;
+  if (ifMatch !== undefined) return matchesEtag(ifMatch, etag, true);
+  const ifUnmodifiedSince = parseHttpDate(headers["if-unmodified-since"]);
+  return ifUnmodifiedSince === undefined || lastModified === undefined || lastModified <= ifUnmodifiedSince;
 }
 
 /** Whether the client has this already: the only preconditions a cache answers itself (RFC 9111 §4.3.2). */
-export function isNotModified(headers: Fields, { etag, lastModified }: Validators): boolean {
+export function isNotModified(headers: Fields, { etag, lastModified, date }: Validators): boolean {
   const ifNoneMatch = headers["if-none-match"];
   if (ifNoneMatch !== undefined) return matchesEtag(ifNoneMatch, etag, false);
   const ifModifiedSince = parseHttpDate(headers["if-modified-since"]);
-  return ifModifiedSince !== undefined && lastModified !== undefined && lastModified <= ifModifiedSince;
+  const changed = lastModified ?? date;
+  return ifModifiedSince !== undefined && changed !== undefined && changed <= ifModifiedSince;
 }
 
 /** Whether `If-Range` lets a `Range` stand (RFC 9110 §13.1.5): a strong match, or the exact date. */

@@ -73,11 +73,30 @@ const TAKEN = ENCODINGS.map((encoding) => ({
   pattern: new RegExp(`(?:^|[\\s,])${encoding}\\s*(?:$|,|;(?!\\s*q=0(?:\\.0*)?\\s*(?:,|$)))`, "i"),
 }));
 
-/** A field's value as far as it can matter: of `Accept-Encoding`, only which of the encodings in use are taken. */
+/**
+ * A field's value as far as it can matter: of `Accept-Encoding`, only which of the encodings in use are taken; of `Accept-Language`, the
+ * languages in the order in which they are preferred; of all others, the members of the list without blanks around them.
+ */
 export function normalizedField(name: string, value: string | undefined): string {
   if (value === undefined) return "";
+  if (name === "accept-language") return normalizedLanguages(value);
   if (name !== "accept-encoding") return value.split(",").map(trimField).join(",");
   return TAKEN.filter(({ pattern }) => pattern.test(value))
     .map(({ encoding }) => encoding)
     .join(",");
+}
+
+/** Lower case, the best first, and those that are as good as each other by name: their order says nothing (RFC 9110 §12.5.4). */
+function normalizedLanguages(value: string): string {
+  const ranges = value
+    .toLowerCase()
+    .split(",")
+    .map((member) => {
+      const [range = "", ...parameters] = member.split(";").map(trimField);
+      const weight = parameters.find((parameter) => parameter.startsWith("q="));
+      return { range, quality: weight === undefined ? 1 : Number(weight.slice(2)) || 0 };
+    })
+    .filter(({ range }) => range !== "");
+  ranges.sort((a, b) => b.quality - a.quality || (a.range < b.range ? -1 : a.range > b.range ? 1 : 0));
+  return ranges.map(({ range, quality }) => (quality === 1 ? range : `${range};q=${quality}`)).join(",");
 }

@@ -1,7 +1,7 @@
 /** `Cache-Status` (RFC 9211): what this edge did with a request. */
 
 /** Why a request went to the upstream (RFC 9211 §2.2). */
-export type ForwardReason = "bypass" | "method" | "uri-miss" | "vary-miss" | "stale" | "request";
+export type ForwardReason = "bypass" | "method" | "uri-miss" | "vary-miss" | "stale" | "partial" | "request";
 
 /** What happened. */
 export type CacheStatus =

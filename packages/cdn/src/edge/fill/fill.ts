@@ -7,10 +7,13 @@ import { contentLengthOf, joinedFieldOf } from "../../http/fields.ts";
 import { varyNames } from "../cache-key/vary.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
-import { decideStorage, type StorageDecision } from "../policy/storage.ts";
+import { decideStorage, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
+import { tagsOf } from "../purge/response-tags.ts";
+import { contentRangeOf } from "../slices/content-range.ts";
+import { isConsistent } from "../slices/stored-part.ts";
 import type { UpstreamResponse } from "../upstream/upstream.ts";
 import { GrowingBody } from "./growing-body.ts";
-import { splitHeaders } from "./response-head.ts";
+import { splitHeaders, without } from "./response-head.ts";
 
 /** A body that is not stored is kept only so far: enough to smooth a reader's pauses. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -34,11 +37,18 @@ export interface FillHead {
   readonly systemTime: number;
   /** Bytes of the whole body, where the upstream said so. */
   readonly length: number | undefined;
+  /** Name of the upstream that answered. */
+  readonly upstream: string | undefined;
 }
 
 /** Options of a {@link Fill}. */
 export interface FillOptions {
+  /** What it is filed under while it is under way. */
   readonly key: string;
+  /** Canonical target. */
+  readonly target: string;
+  /** Of the purge log, now. */
+  readonly generation: number;
   /** The request that caused it: the answer is chosen by its fields. */
   readonly request: Pick<RawRequest, "headers">;
   readonly send: (signal: AbortSignal) => Promise<UpstreamResponse>;
@@ -46,8 +56,7 @@ export interface FillOptions {
   readonly clock: () => number;
   /** Milliseconds since 1970 by the system's clock, which may jump. */
   readonly systemClock: () => number;
-  readonly negativeTtl: number;
-  readonly maxObjectBytes: number;
+  readonly policy: StoragePolicy;
   /** Milliseconds to wait for the next byte of the body. */
   readonly bodyTimeout: number;
   readonly onBytes: (bytes: number) => void;
@@ -63,6 +72,10 @@ export interface FillOptions {
  */
 export class Fill {
   readonly key: string;
+  /** Canonical target. */
+  readonly target: string;
+  /** Of the purge log when it started. */
+  readonly generation: number;
   readonly request: Pick<RawRequest, "headers">;
   /** Rejects when there is no answer. */
   readonly head: Promise<FillHead>;
@@ -79,6 +92,8 @@ export class Fill {
   constructor(options: FillOptions) {
     this.#options = options;
     this.key = options.key;
+    this.target = options.target;
+    this.generation = options.generation;
     this.request = options.request;
     this.body = new GrowingBody(WINDOW_BYTES);
     this.head = this.#start();
@@ -138,7 +153,7 @@ export class Fill {
   }
 
   async #start(): Promise<FillHead> {
-    const { send, clock, systemClock, negativeTtl, maxObjectBytes, request, onHead, onEnd } = this.#options;
+    const { send, clock, systemClock, policy, request, onHead, onEnd } = this.#options;
     const requestedAt = clock();
     let response: UpstreamResponse;
     try {
@@ -160,14 +175,25 @@ export class Fill {
       requestedAt,
       receivedAt,
       systemTime,
-      negativeTtl,
-      maxObjectBytes,
+      policy,
     });
     const length = response.body === null ? 0 : contentLengthOf(headers);
     const vary = varyNames(joinedFieldOf(headers, "vary"));
-    this.#arrived = { status, headers, cacheStatus, age, decision, vary, requestedAt, receivedAt, systemTime, length };
+    this.#arrived = {
+      status,
+      headers,
+      cacheStatus,
+      age,
+      decision,
+      vary,
+      requestedAt,
+      receivedAt,
+      systemTime,
+      length,
+      upstream: response.peer ?? response.upstream,
+    };
     this.#stored = decision.store && !this.#invalidated;
-    if (decision.store) this.body.keepAtMost(maxObjectBytes);
+    if (decision.store) this.body.keepAtMost(policy.maxObjectBytes);
     onHead(this.#arrived);
     void this.#receive(response, this.#arrived);
     return this.#arrived;
@@ -211,12 +237,12 @@ export class Fill {
   }
 
   async #take(chunk: Uint8Array, head: FillHead, timer: NodeJS.Timeout): Promise<void> {
-    const { tier, maxObjectBytes, onBytes } = this.#options;
+    const { tier, policy, onBytes } = this.#options;
     onBytes(chunk.byteLength);
     if (head.length !== undefined && this.body.received + chunk.byteLength > head.length) {
       throw new CdnError("UPSTREAM_FAILED", `the upstream sent more than ${head.length} bytes`);
     }
-    if (this.#stored && this.body.received + chunk.byteLength > maxObjectBytes) this.#stored = false;
+    if (this.#stored && this.body.received + chunk.byteLength > policy.maxObjectBytes) this.#stored = false;
     if (this.#stored) {
       if (tier.reserve(chunk.byteLength)) this.#reserved += chunk.byteLength;
       else {
@@ -236,22 +262,41 @@ export class Fill {
   #finish(head: FillHead): void {
     const { tier, onEnd, key } = this.#options;
     const reserved = this.#reserved;
-    if (!this.body.ended || !this.#stored || !head.decision.store) {
+    if (!this.body.ended || !this.#stored || !head.decision.store || !this.#isWholePart(head)) {
       // What its readers have yet to read is there for as long as they are.
       this.body.whenUnread(() => tier.release(reserved));
       onEnd(undefined);
       return;
     }
     tier.release(reserved);
-    const headers = [...head.headers];
+    const { freshness, vary, withheld } = head.decision;
+    const headers = [...without(head.headers, withheld)];
     if (head.length === undefined) headers.push("content-length", String(this.body.received));
-    const { status, cacheStatus } = head;
-    const { freshness, vary } = head.decision;
-    const body = this.body.settle();
-    const entry = new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length);
+    const { status, cacheStatus, upstream, systemTime } = head;
+    const parts = {
+      key: this.target,
+      status,
+      headers,
+      cacheStatus,
+      body: this.body.settle(),
+      freshness,
+      vary,
+      upstream,
+    };
+    const entry = new StoredResponse(
+      { ...parts, tags: tagsOf(head.headers), generation: this.generation, storedAt: systemTime },
+      key,
+    );
     const release = entry.use();
     if (release !== undefined) this.body.whenUnread(release);
     onEnd(entry);
+  }
+
+  /** A part has as many bytes as it says, everything else as it has. */
+  #isWholePart({ status, headers }: FillHead): boolean {
+    if (status !== 206) return true;
+    const range = contentRangeOf(headers);
+    return range !== undefined && isConsistent(range, this.body.received);
   }
 
   #isWorthFinishing(): boolean {

@@ -7,29 +7,71 @@ import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
-import {
-  DEFAULT_CACHE_BYTES,
-  DEFAULT_MAX_OBJECT_BYTES,
-  DEFAULT_NEGATIVE_TTL,
-  type EdgeCacheOptions,
-} from "../options.ts";
-import { decideStorage, isShareable, type StorageDecision } from "../policy/storage.ts";
+import { decideStorage, isPersonal, isShareable, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
+import type { Verdict } from "../purge/purge-log.ts";
+import { tagsOf } from "../purge/response-tags.ts";
+import { missingAfter, sendForRest } from "../slices/completion.ts";
 import type { EdgeCounters } from "../stats.ts";
 import { type Forwarder, sharedHeaders } from "../upstream/forward-headers.ts";
-import type { Upstream, UpstreamTimeouts } from "../upstream/upstream.ts";
+import type { Upstream, UpstreamRequest, UpstreamTimeouts } from "../upstream/upstream.ts";
 import { Fill, type FillHead } from "./fill.ts";
-import { refreshHeaders } from "./response-head.ts";
+import { refreshHeaders, without } from "./response-head.ts";
 
 /** Milliseconds that requests for something which turned out not to be shared go straight to the upstream, each for itself. */
 const PASS_MEMORY = 5_000;
+/** What follows an object's key in the key of what is known of it as a whole, of the part of it that is here, and of its slices. */
+export const OBJECT = "\n#object";
+export const PART = "\n#part";
+export const SLICE = "\n#";
+/** Statuses of answers to a part's request that say something of the object as a whole. */
+const ABOUT_WHOLE = new Set([200, 404, 410]);
+
+/** What has been purged: see `PurgeLog`. */
+export interface PurgeJudge {
+  /** Grows with every purge. */
+  readonly generation: number;
+  judge(judged: { readonly key: string; readonly tags: readonly string[]; readonly generation: number }): Verdict;
+}
+
+/** What a flight asks for, where it is not the whole object. */
+export interface FlightPart {
+  /** What follows the object's key in the key of this part: `\n#` and what tells it from others. */
+  readonly suffix: string;
+  /** What follows it in the key under which a 206 is stored. Default: the same. */
+  readonly storedAs?: string;
+  /** Value of `Range`. */
+  readonly range: string;
+  /** Asks for the bytes only where this has changed. */
+  readonly unlessLike?: StoredResponse;
+}
 
 /** One upstream request and those who wait for it. */
 export interface Flight {
   readonly fill: Fill;
   /** The stale response it asks about. */
   readonly stored: StoredResponse | undefined;
+  readonly part: FlightPart | undefined;
   /** The same response with new fields, once the upstream said 304, and whether they let it be stored. */
   refreshed: { readonly response: StoredResponse; readonly decision: StorageDecision } | undefined;
+  /** Who wants to hear of interim answers while they wait for the head. */
+  readonly listeners: Set<NonNullable<RawRequest["onInformational"]>>;
+}
+
+/** A flight boarded. */
+export interface Boarded {
+  readonly flight: Flight;
+  readonly leave: () => void;
+  /** Somebody else's request started it. */
+  readonly collapsed: boolean;
+}
+
+/** Where a response with new fields is filed, and from when it is. */
+interface Place {
+  readonly fullKey: string;
+  readonly suffix?: string;
+  readonly generation: number;
+  /** False: it is only made. Default true. */
+  readonly store?: boolean;
 }
 
 /** Options of {@link Flights}. */
@@ -38,10 +80,12 @@ export interface FlightsOptions {
   readonly timeouts: UpstreamTimeouts;
   readonly clock: () => number;
   readonly systemClock: () => number;
-  readonly cache: EdgeCacheOptions;
+  readonly policy: StoragePolicy;
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
+  /** Default: nothing is ever purged. */
+  readonly purges: PurgeJudge | undefined;
 }
 
 export class Flights {
@@ -52,16 +96,32 @@ export class Flights {
   readonly #all = new Set<Flight>();
   /** Until when a key is passed. */
   readonly #passed = new BoundedMemory<number>();
-  readonly #maxObjectBytes: number;
 
   constructor(options: FlightsOptions) {
     this.#options = options;
-    const { maxBytes = DEFAULT_CACHE_BYTES, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = options.cache;
-    this.#maxObjectBytes = Math.min(maxBytes, maxObjectBytes);
   }
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** What is stored under a key, unless it was purged. Softly purged: {@link isSoft} says so. */
+  find(fullKey: string): StoredResponse | undefined {
+    const { tier, purges } = this.#options;
+    const stored = tier.get(fullKey);
+    if (stored === undefined || purges === undefined || stored.generation === purges.generation) return stored;
+    const verdict = purges.judge(stored);
+    if (verdict === "kept") stored.generation = purges.generation;
+    if (verdict !== "hard") return stored;
+    tier.delete(fullKey);
+    return undefined;
+  }
+
+  /** Whether what {@link find} gave counts as stale though its time is not over. */
+  isSoft(stored: StoredResponse): boolean {
+    const { purges } = this.#options;
+    if (purges === undefined || stored.generation === purges.generation) return false;
+    return purges.judge(stored) === "soft";
   }
 
   /** Whether answers to this key are known not to be shared. */
@@ -73,44 +133,104 @@ export class Flights {
     return false;
   }
 
+  /** Whether something for this key is under way that a request may take part in. */
+  isUnderWay(fullKey: string): boolean {
+    const flight = this.#byKey.get(fullKey);
+    return flight !== undefined && this.#isJoinable(flight);
+  }
+
   /**
    * Takes part in the flight for a key, or starts one. Undefined for a HEAD that would have to start one: a whole body is too much for it.
    * A request with `Authorization` flies alone: whether its answer is for others is only known afterwards.
+   *
+   * @param fresh - starts one even where one is under way whose head is here already.
    */
   board(
     request: RawRequest,
     key: string,
     fullKey: string,
     stored: StoredResponse | undefined,
-  ): { flight: Flight; leave: () => void; collapsed: boolean } | undefined {
+    { part, fresh = false }: { part?: FlightPart; fresh?: boolean } = {},
+  ): Boarded | undefined {
     const alone = request.headers.authorization !== undefined;
-    const now = this.#options.clock();
-    const existing = alone ? undefined : this.#byKey.get(fullKey);
-    if (existing?.fill.isJoinable((decision) => decision.store && ttlOf(decision.freshness, now) > 0)) {
-      return { flight: existing, leave: existing.fill.join(), collapsed: true };
+    const existing = alone ? undefined : this.#byKey.get(fullKey + (part?.suffix ?? ""));
+    if (existing !== undefined && this.#isJoinable(existing) && !(fresh && existing.fill.arrived !== undefined)) {
+      return this.#join(existing, request, true);
     }
     if (request.method === "HEAD") return undefined;
-    const flight = this.#start(request, key, fullKey, stored, alone);
-    return { flight, leave: flight.fill.join(), collapsed: false };
+    return this.#join(this.#start(request, key, fullKey, stored, part, alone), request, false);
   }
 
   /** Fetches a stale response again in the background, unless that is under way. Nobody boards: it ends where it cannot be stored. */
   refresh(request: RawRequest, key: string, fullKey: string, stored: StoredResponse): void {
     if (this.#byKey.has(fullKey)) return;
-    this.#start(request, key, fullKey, stored, false);
+    this.#start(request, key, fullKey, stored, undefined, false);
   }
 
-  /** Whether a flight's answer is the one that this request would get: not so when it varies by a field they differ in. */
-  matches({ fill }: Flight, { vary }: FillHead, request: RawRequest): boolean {
-    return vary !== null && isSameVariant(vary, fill.request.headers, request.headers);
+  /**
+   * Whether a request gets this flight's answer, once its head is here. `retry`: it varies by a field in which they differ. `pass`: it is for
+   * the client alone that caused it.
+   */
+  admits({ flight, collapsed }: Boarded, head: FillHead, request: RawRequest): "yes" | "retry" | "pass" {
+    if (!collapsed) return "yes";
+    const { fill, refreshed } = flight;
+    if (head.vary === null || !isSameVariant(head.vary, fill.request.headers, request.headers)) return "retry";
+    const personal = isPersonal(request) || isPersonal(fill.request);
+    return isShareable(refreshed?.decision ?? head.decision, head.status, personal) ? "yes" : "pass";
   }
 
   /** Forgets what is stored and arriving for a key. */
   invalidate(key: string): void {
     this.vary.invalidate(key);
     this.#options.tier.delete(key);
-    for (const flight of this.#all) if (targetOf(flight.fill.key) === key) flight.fill.doNotStore();
-    for (const fullKey of this.#byKey.keys()) if (targetOf(fullKey) === key) this.#byKey.delete(fullKey);
+    for (const suffix of [OBJECT, PART]) this.#options.tier.delete(key + suffix);
+    for (const flight of this.#all) if (flight.fill.target === key) flight.fill.doNotStore();
+    for (const [fullKey, { fill }] of this.#byKey) if (fill.target === key) this.#byKey.delete(fullKey);
+  }
+
+  /** Stores what came with a 304, or a HEAD: the same body with new fields. @returns the decision, and the response whether stored or not. */
+  freshen(
+    stored: StoredResponse,
+    request: Pick<RawRequest, "headers">,
+    head: Pick<FillHead, "headers" | "age" | "cacheStatus" | "requestedAt" | "receivedAt" | "systemTime" | "upstream">,
+    { fullKey, suffix = "", generation, store = true }: Place,
+  ): { response: StoredResponse; decision: StorageDecision } {
+    const { tier, policy } = this.#options;
+    const merged = refreshHeaders(stored.headers, head.headers);
+    const decision = decideStorage({
+      ...head,
+      request,
+      status: stored.status,
+      headers: merged,
+      closeDelimited: false,
+      policy,
+    });
+    const { key, status, body } = stored;
+    const { cacheStatus, upstream, systemTime } = head;
+    const response = new StoredResponse(
+      {
+        ...{ key, status, cacheStatus, body, upstream, generation },
+        headers: decision.store ? without(merged, decision.withheld) : merged,
+        vary: decision.store ? decision.vary : stored.vary,
+        freshness: decision.store ? decision.freshness : stored.freshness,
+        tags: tagsOf(merged),
+        storedAt: systemTime,
+      },
+      fullKey,
+    );
+    // What an authorized client may not leave here says nothing of what was here before.
+    if (!store || (!decision.store && decision.reason === "authorization")) return { response, decision };
+    tier.delete(fullKey + suffix);
+    if (decision.store) {
+      this.vary.learn(key, response.vary);
+      tier.set(this.vary.keyOf(key, request.headers) + suffix, response);
+    }
+    return { response, decision };
+  }
+
+  /** Of the purge log, now. */
+  get generation(): number {
+    return this.#options.purges?.generation ?? 0;
   }
 
   close(): void {
@@ -118,102 +238,133 @@ export class Flights {
     this.#byKey.clear();
   }
 
+  #isJoinable({ fill }: Flight): boolean {
+    const now = this.#options.clock();
+    if (!fill.isJoinable((decision) => decision.store && ttlOf(decision.freshness, now) > 0)) return false;
+    const { purges } = this.#options;
+    if (purges === undefined || fill.generation === purges.generation) return true;
+    const tags = fill.arrived === undefined ? [] : tagsOf(fill.arrived.headers);
+    // While its tags are not known yet, a purge of any tag may be about it.
+    if (fill.arrived === undefined) return false;
+    return purges.judge({ key: fill.target, tags, generation: fill.generation }) === "kept";
+  }
+
+  #join(flight: Flight, request: RawRequest, collapsed: boolean): Boarded {
+    const { onInformational } = request;
+    const leaveFill = flight.fill.join();
+    if (onInformational === undefined) return { flight, leave: leaveFill, collapsed };
+    if (flight.fill.arrived === undefined) flight.listeners.add(onInformational);
+    const leave = (): void => {
+      flight.listeners.delete(onInformational);
+      leaveFill();
+    };
+    return { flight, leave, collapsed };
+  }
+
   #start(
     request: RawRequest,
     key: string,
     fullKey: string,
     stored: StoredResponse | undefined,
+    part: FlightPart | undefined,
     alone: boolean,
   ): Flight {
-    const { upstream, clock, systemClock, tier, timeouts, cache, counters, forwarder } = this.#options;
+    const { clock, systemClock, tier, timeouts, policy, counters, forwarder } = this.#options;
     const headers = sharedHeaders(request, forwarder);
-    if (stored !== undefined) pushValidators(headers, stored);
+    if (part !== undefined) headers.push("range", part.range);
+    const known = stored ?? part?.unlessLike;
+    if (known !== undefined) pushValidators(headers, known);
     counters.upstreamRequests += 1;
+    const suffix = part?.suffix ?? "";
+    const listeners: Flight["listeners"] = new Set();
     const fill = new Fill({
-      key: fullKey,
+      key: fullKey + suffix,
+      target: key,
+      generation: this.generation,
       request,
-      send: (signal) => upstream.send({ method: "GET", target: key, headers, body: null, signal }),
+      send: (signal) =>
+        this.#send(fullKey, known !== undefined || part !== undefined, {
+          ...{ method: "GET", target: key, headers, body: null, signal },
+          onInformational: (status, fields) => {
+            for (const listener of listeners) listener(status, fields);
+          },
+        }),
       tier,
       clock,
       systemClock,
-      negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
-      maxObjectBytes: this.#maxObjectBytes,
+      policy,
       bodyTimeout: timeouts.body,
       onBytes: (bytes) => {
         counters.bytesFromUpstream += bytes;
       },
-      onHead: (head) => this.#onHead(flight, key, head, alone),
+      onHead: (head) => this.#onHead(flight, fullKey, head, alone),
       onEnd: (entry) => {
         this.#all.delete(flight);
-        for (const each of [fullKey, this.vary.keyOf(key, request.headers)]) {
+        const now = this.vary.keyOf(key, request.headers);
+        for (const each of [fullKey + suffix, fullKey, now + suffix, now]) {
           if (this.#byKey.get(each) === flight) this.#byKey.delete(each);
         }
-        if (entry !== undefined && this.vary.admits(key, entry.vary)) {
-          tier.set(this.vary.keyOf(key, request.headers), entry);
-        }
+        if (entry !== undefined) this.#store(flight, entry);
       },
     });
-    const flight: Flight = { fill, stored, refreshed: undefined };
+    const flight: Flight = { fill, stored, part, refreshed: undefined, listeners };
     this.#all.add(flight);
-    if (!alone) this.#byKey.set(fullKey, flight);
+    if (!alone) this.#byKey.set(fullKey + suffix, flight);
     return flight;
   }
 
-  #onHead(flight: Flight, key: string, head: FillHead, alone: boolean): void {
-    const { fill, stored } = flight;
-    if (head.status === 304 && stored !== undefined) {
-      this.#refreshed(flight, key, head, stored);
+  async #send(fullKey: string, isOnlyOneWay: boolean, request: UpstreamRequest) {
+    const { upstream, clock } = this.#options;
+    const beginning = isOnlyOneWay ? undefined : this.find(fullKey + PART);
+    if (beginning === undefined || missingAfter(beginning) === undefined) return await upstream.send(request);
+    if (ttlOf(beginning.freshness, clock()) <= 0 || this.isSoft(beginning)) return await upstream.send(request);
+    return await sendForRest(upstream, request, beginning);
+  }
+
+  #store({ fill, part, stored }: Flight, entry: StoredResponse): void {
+    const { tier, clock } = this.#options;
+    const { key, status } = entry;
+    if (part !== undefined && status !== 206 && !ABOUT_WHOLE.has(status)) return;
+    if (part === undefined && status === 206) return;
+    if (!this.vary.admits(key, entry.vary)) return;
+    const at = this.vary.keyOf(key, fill.request.headers) + (status === 206 ? (part!.storedAs ?? part!.suffix) : "");
+    // An error that came in place of something which may stand in for it does not push it out.
+    if (stored !== undefined && status >= 500 && mayStandIn(stored, clock())) return;
+    const newer = tier.get(at);
+    if (newer !== undefined && newer.generation > entry.generation) return;
+    tier.set(at, entry);
+  }
+
+  #onHead(flight: Flight, fullKey: string, head: FillHead, alone: boolean): void {
+    const { fill, stored, part } = flight;
+    flight.listeners.clear();
+    const { target: key, generation } = fill;
+    if (head.status === 304) {
+      const known = stored ?? part?.unlessLike;
+      if (known === undefined) return;
+      const place = { fullKey, generation, store: !fill.invalidated, ...(stored === undefined && { suffix: OBJECT }) };
+      flight.refreshed = this.freshen(known, fill.request, head, place);
       return;
     }
     if (head.decision.store) {
       this.vary.learn(key, head.decision.vary);
-      if (!alone) this.#byKey.set(this.vary.keyOf(key, fill.request.headers), flight);
+      const isPart = part !== undefined && head.status === 206;
+      const at = this.vary.keyOf(key, fill.request.headers) + (isPart ? part.suffix : "");
+      if (!alone && !(part !== undefined && !isPart && this.#byKey.has(at))) this.#byKey.set(at, flight);
       return;
     }
     if (alone || head.status >= 400 || isShareable(head.decision, head.status, false)) return;
-    this.#passed.set(fill.key, this.#options.clock() + PASS_MEMORY);
+    this.#passed.set(fullKey, this.#options.clock() + PASS_MEMORY);
   }
+}
 
-  #refreshed(flight: Flight, key: string, head: FillHead, stored: StoredResponse): void {
-    const { tier, cache } = this.#options;
-    const { request } = flight.fill;
-    const headers = refreshHeaders(stored.headers, head.headers);
-    const decision = decideStorage({
-      request,
-      status: stored.status,
-      headers,
-      age: head.age,
-      closeDelimited: false,
-      requestedAt: head.requestedAt,
-      receivedAt: head.receivedAt,
-      systemTime: head.systemTime,
-      negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
-      maxObjectBytes: this.#maxObjectBytes,
-    });
-    const { status, body } = stored;
-    const vary = decision.store ? decision.vary : stored.vary;
-    const freshness = decision.store ? decision.freshness : stored.freshness;
-    const { cacheStatus } = head;
-    const response = new StoredResponse({ status, headers, cacheStatus, body, freshness, vary }, key.length);
-    flight.refreshed = { response, decision };
-    if (flight.fill.invalidated) return;
-    // What an authorized client may not leave here says nothing of what was here before.
-    if (!decision.store && decision.reason === "authorization") return;
-    tier.delete(flight.fill.key);
-    if (!decision.store) return;
-    this.vary.learn(key, vary);
-    tier.set(this.vary.keyOf(key, request.headers), response);
-  }
+/** Whether a stale response may be served where the upstream answers with an error. */
+export function mayStandIn({ freshness }: StoredResponse, now: number): boolean {
+  return -ttlOf(freshness, now) < freshness.staleIfError;
 }
 
 function pushValidators(headers: string[], { validators, headers: stored }: StoredResponse): void {
   if (validators.etag !== undefined) headers.push("if-none-match", validators.etag);
   const at = stored.indexOf("last-modified");
   if (validators.etag === undefined && at !== -1) headers.push("if-modified-since", stored[at + 1]!);
-}
-
-/** The request target in a full key: what comes before the values it varies by. */
-function targetOf(fullKey: string): string {
-  const end = fullKey.indexOf("\n");
-  return end === -1 ? fullKey : fullKey.slice(0, end);
 }

@@ -20,6 +20,16 @@ export function splitHeaders(headers: readonly string[]): {
   return { headers: kept, cacheStatus: joinedFieldOf(headers, "cache-status"), age: fieldOf(headers, "age") };
 }
 
+/** Fields without those named. The same list where there are none. */
+export function without(headers: readonly string[], names: readonly string[]): readonly string[] {
+  if (names.length === 0) return headers;
+  const kept: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    if (!names.includes(headers[at]!)) kept.push(headers[at]!, headers[at + 1]!);
+  }
+  return kept;
+}
+
 /**
  * Fields of a stored response after a 304 (RFC 9111 §3.2): what the 304 says replaces what was there. Length, coding and type of the
  * body stay: a 304 has none.

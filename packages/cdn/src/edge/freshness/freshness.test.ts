@@ -4,14 +4,18 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatHttpDate } from "../../http/conditional.ts";
 import { parseCacheControl } from "./cache-control.ts";
-import { ageOf, freshnessOf, ttlOf } from "./freshness.ts";
+import { ageOf, DEFAULT_HEURISTIC, freshnessOf, ttlOf } from "./freshness.ts";
 
 const now = Date.UTC(2026, 0, 1);
+const policy = {
+  ...{ negativeTtl: 1, heuristic: DEFAULT_HEURISTIC, staleIfDisconnected: 30 },
+  targetedFields: ["cdn-cache-control"],
+};
 
 function freshness(fields: Record<string, string>, status = 200) {
   const headers = Object.entries(fields).flat();
   const { age } = fields;
-  return freshnessOf({ status, headers, age, requestedAt: now, receivedAt: now, systemTime: now, negativeTtl: 1 });
+  return freshnessOf({ status, headers, age, requestedAt: now, receivedAt: now, systemTime: now, policy });
 }
 
 test.each([

@@ -14,9 +14,30 @@ const JOINED_BYTES = 2048;
 /** Smaller bodies are not counted while they are sent: a connection may have as much in its buffers anyway. */
 const MIN_COUNTED_BYTES = 64 * 1024;
 
-/** Immutable but for its memory of the last answer. */
+/** Fields for caches alone, which clients have no use for. */
+const FOR_CACHES = new Set(["surrogate-key", "cache-tag", "surrogate-control"]);
+
+/** What a {@link StoredResponse} is made of. */
+export type StoredParts = Pick<
+  StoredResponse,
+  | "key"
+  | "status"
+  | "headers"
+  | "cacheStatus"
+  | "body"
+  | "freshness"
+  | "vary"
+  | "tags"
+  | "generation"
+  | "storedAt"
+  | "upstream"
+>;
+
+/** Immutable but for its memory of the last answer, and of the purges it has outlived. */
 export class StoredResponse implements Sized {
   readonly size: number;
+  /** Canonical target: what purges name. */
+  readonly key: string;
   readonly status: number;
   /** End-to-end fields, `content-length` included; without `age`, `cache-status` and `via`. */
   readonly headers: readonly string[];
@@ -26,24 +47,36 @@ export class StoredResponse implements Sized {
   readonly freshness: Freshness;
   readonly vary: readonly string[];
   readonly validators: Validators;
+  /** From `Surrogate-Key`, `Cache-Tag` and `Cache-Groups`. */
+  readonly tags: readonly string[];
+  /** Of the purge log when its fill started, or when it was last judged to hold. */
+  generation: number;
+  /** Milliseconds since 1970 by the system's clock when its head arrived: what tells its age after a restart. */
+  readonly storedAt: number;
+  /** Name of the upstream that it came from. */
+  readonly upstream: string | undefined;
   #second = -1;
   #answer: RawResponse | undefined;
   #uses = 0;
   #onUnused: (() => void) | undefined;
 
-  constructor(
-    parts: Pick<StoredResponse, "status" | "headers" | "cacheStatus" | "body" | "freshness" | "vary">,
-    keyLength: number,
-  ) {
+  /** @param storageKey - what it is filed under, which it keeps alive. */
+  constructor(parts: StoredParts, storageKey: string) {
+    this.key = parts.key;
     this.status = parts.status;
     this.headers = parts.headers;
     this.cacheStatus = parts.cacheStatus;
     this.body = parts.body;
     this.freshness = parts.freshness;
     this.vary = parts.vary;
+    this.tags = parts.tags;
+    this.generation = parts.generation;
+    this.storedAt = parts.storedAt;
+    this.upstream = parts.upstream;
     this.validators = validatorsOf(parts.headers);
-    let text = keyLength;
+    let text = storageKey.length;
     for (const part of parts.headers) text += part.length;
+    for (const tag of parts.tags) text += tag.length;
     // Twice the text: the last answer's fields are kept, too.
     const joined = this.body.byteLength <= JOINED_BYTES ? this.body.byteLength : 0;
     this.size = this.body.byteLength + joined + 2 * text + ENTRY_OVERHEAD;
@@ -71,17 +104,34 @@ export class StoredResponse implements Sized {
     return true;
   }
 
-  /** The plain answer of this second, made by `make` when it is a new one: `Age` and `ttl` have whole seconds. */
-  answerAt(second: number, make: () => RawResponse): RawResponse {
-    if (this.#answer === undefined || this.#second !== second) {
-      this.#answer = make();
-      this.#second = second;
-    }
-    return this.#answer;
+  /** The plain answer of this second, if it was made already: `Age` and `ttl` have whole seconds. */
+  answerAt(second: number): RawResponse | undefined {
+    return this.#second === second ? this.#answer : undefined;
   }
+
+  /** Keeps an answer for as long as its second lasts. */
+  remember(second: number, answer: RawResponse): RawResponse {
+    this.#answer = answer;
+    this.#second = second;
+    return answer;
+  }
+}
+
+/** Fields without those that are for caches alone; the same list where there are none. */
+export function withoutCacheFields(headers: readonly string[]): readonly string[] {
+  let fields: string[] | undefined;
+  for (let at = 0; at < headers.length; at += 2) {
+    if (FOR_CACHES.has(headers[at]!)) fields ??= headers.slice(0, at);
+    else if (fields !== undefined) fields.push(headers[at]!, headers[at + 1]!);
+  }
+  return fields ?? headers;
 }
 
 /** Validators of a response head. */
 export function validatorsOf(headers: readonly string[]): Validators {
-  return { etag: fieldOf(headers, "etag"), lastModified: parseHttpDate(fieldOf(headers, "last-modified")) };
+  return {
+    etag: fieldOf(headers, "etag"),
+    lastModified: parseHttpDate(fieldOf(headers, "last-modified")),
+    date: parseHttpDate(fieldOf(headers, "date")),
+  };
 }

@@ -3,25 +3,55 @@
 import type { RawRequest } from "../../handler/raw.ts";
 import { contentLengthOf, fieldOf, joinedFieldOf } from "../../http/fields.ts";
 import { varyNames } from "../cache-key/vary.ts";
-import { directivesOf, type Freshness, freshnessOf } from "../freshness/freshness.ts";
+import { directivesOf, type ResponseDirectives } from "../freshness/cache-control.ts";
+import {
+  allowsHeuristic,
+  type Freshness,
+  type FreshnessPolicy,
+  freshnessOf,
+  namesLifetime,
+} from "../freshness/freshness.ts";
 
 /** Why a response is not stored. */
-type NotStoredReason =
+export type NotStoredReason =
+  /** It says so. */
   | "no-store"
+  /** It is for whoever asked alone. */
   | "private"
+  /** It sets a cookie, which is likely somebody's own. */
   | "set-cookie"
+  /** It depends on what no cache can know. */
   | "vary-star"
+  /** It answers credentials, and does not say that others may have it. */
   | "authorization"
+  /** A status which nobody may keep, or without permission. */
   | "status"
+  /** Stale at once, and nothing to ask again by. */
   | "no-lifetime"
+  /** Nobody knows whether it is whole. */
   | "no-length"
   | "too-large"
+  /** A part that does not say which, or not what its length says. */
+  | "content-range"
+  /** The cache is full of what is being sent. */
   | "no-room";
 
 /** What becomes of a response. */
 export type StorageDecision =
-  | { readonly store: true; readonly freshness: Freshness; readonly vary: readonly string[] }
+  | {
+      readonly store: true;
+      readonly freshness: Freshness;
+      readonly vary: readonly string[];
+      /** Fields that nobody but the client who asked may have. */
+      readonly withheld: readonly string[];
+    }
   | { readonly store: false; readonly reason: NotStoredReason };
+
+/** What an edge decides about storing, beside freshness. */
+export interface StoragePolicy extends FreshnessPolicy {
+  readonly maxObjectBytes: number;
+  readonly storeSetCookie: boolean;
+}
 
 /** Options of {@link decideStorage}. */
 export interface StorageInput {
@@ -36,35 +66,52 @@ export interface StorageInput {
   readonly receivedAt: number;
   /** The system's time then, see {@link freshnessOf}. */
   readonly systemTime: number;
-  readonly negativeTtl: number;
-  readonly maxObjectBytes: number;
+  readonly policy: StoragePolicy;
 }
 
-/** Final statuses whose caching rules this cache knows. 206 and 304 are not among them: parts are not stored. */
-const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
+/** Final statuses whose caching rules this cache knows (RFC 9110 §15), for `must-understand`. */
+const UNDERSTOOD = new Set([200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
 
 /** Decides about one response head. */
 export function decideStorage(input: StorageInput): StorageDecision {
-  const { request, status, headers } = input;
-  const directives = directivesOf(headers);
-  if (!UNDERSTOOD.has(status)) return { store: false, reason: "status" };
-  if (directives.noStore) return { store: false, reason: "no-store" };
-  if (directives.private) return { store: false, reason: "private" };
-  if (fieldOf(headers, "set-cookie") !== undefined) return { store: false, reason: "set-cookie" };
-  const allowsAuthorized = directives.public || directives.mustRevalidate || directives.sMaxAge !== undefined;
-  if (request.headers.authorization !== undefined && !allowsAuthorized) {
-    return { store: false, reason: "authorization" };
-  }
+  const { status, headers, policy } = input;
+  const directives = directivesOf(headers, policy.targetedFields);
+  const reason = forbidden(input, directives);
+  if (reason !== undefined) return { store: false, reason };
   const vary = varyNames(joinedFieldOf(headers, "vary"));
   if (vary === null) return { store: false, reason: "vary-star" };
   if (input.closeDelimited) return { store: false, reason: "no-length" };
-  if ((contentLengthOf(headers) ?? 0) > input.maxObjectBytes) return { store: false, reason: "too-large" };
+  if ((contentLengthOf(headers) ?? 0) > policy.maxObjectBytes) return { store: false, reason: "too-large" };
+  if (status === 206 && fieldOf(headers, "content-range") === undefined) {
+    return { store: false, reason: "content-range" };
+  }
   const freshness = freshnessOf(input, directives);
   const canRevalidate = fieldOf(headers, "etag") !== undefined || fieldOf(headers, "last-modified") !== undefined;
   if (freshness.lifetime <= 0 && !canRevalidate && freshness.staleIfError === 0) {
     return { store: false, reason: "no-lifetime" };
   }
-  return { store: true, freshness, vary };
+  const withheld = [...directives.privateFields, ...directives.noCacheFields];
+  return { store: true, freshness, vary, withheld };
+}
+
+function forbidden(
+  { request, status, headers, policy }: StorageInput,
+  directives: ResponseDirectives,
+): NotStoredReason | undefined {
+  // What must be understood is stored although it says no-store where it is (RFC 9111 §5.2.2.3).
+  if (directives.mustUnderstand) {
+    if (!UNDERSTOOD.has(status)) return "status";
+  } else if (directives.noStore) return "no-store";
+  if (status < 200 || status === 304) return "status";
+  if (!namesLifetime(headers, directives) && !allowsHeuristic(status, directives)) return "status";
+  if (directives.private) return "private";
+  if (fieldOf(headers, "set-cookie") !== undefined && !policy.storeSetCookie) {
+    const isWithheld = [...directives.privateFields, ...directives.noCacheFields].includes("set-cookie");
+    if (!isWithheld) return "set-cookie";
+  }
+  const allowsAuthorized = directives.public || directives.mustRevalidate || directives.sMaxAge !== undefined;
+  if (request.headers.authorization !== undefined && !allowsAuthorized) return "authorization";
+  return undefined;
 }
 
 /** Whether an answer may be meant for whoever asked: the request says who that is. */

@@ -1,0 +1,311 @@
+/** The edge's answers: their fields, their bytes, and what they say of how they came about. */
+
+import { CdnError, type CdnErrorCode } from "../errors.ts";
+import type { AnswerFacts, CacheOutcome } from "../handler/answer-facts.ts";
+import type { RawRequest, RawResponse } from "../handler/raw.ts";
+import { errorResponse } from "../http/error-response.ts";
+import type { Logger } from "../logger.ts";
+import { isPlain, partFields, select } from "./answer.ts";
+import { type CacheStatus, type ForwardReason, formatCacheStatus } from "./cache-status/cache-status.ts";
+import type { FillHead } from "./fill/fill.ts";
+import type { Boarded, Flight } from "./fill/flights.ts";
+import { without } from "./fill/response-head.ts";
+import { ageOf, ttlOf } from "./freshness/freshness.ts";
+import { type StoredResponse, withoutCacheFields } from "./memory-tier/stored-response.ts";
+import type { PartSelection } from "./slices/stored-part.ts";
+import type { EdgeCounters } from "./stats.ts";
+
+/** Options of {@link Answers}. */
+export interface AnswersOptions {
+  /** Names this edge in `Cache-Status` and `Via`. */
+  readonly name: string;
+  readonly clock: () => number;
+  readonly logger: Logger;
+  readonly counters: EdgeCounters;
+  readonly exposeTags: boolean;
+}
+
+/** How an answer from the upstream came about. */
+export interface Forwarded {
+  readonly forward: ForwardReason;
+  readonly collapsed: boolean;
+}
+
+/** Why something stale is served. */
+export type StaleReason = "stale-while-revalidate" | "stale-if-error" | "disconnected" | "max-stale";
+
+/** Shared by all answers that are alike: a hit makes none. */
+const HIT: AnswerFacts = { outcome: "hit", tier: "memory" };
+const STALE: Readonly<Record<StaleReason, AnswerFacts>> = {
+  "stale-while-revalidate": { outcome: "stale", reason: "stale-while-revalidate", tier: "memory" },
+  "stale-if-error": { outcome: "stale", reason: "stale-if-error", tier: "memory" },
+  disconnected: { outcome: "stale", reason: "disconnected", tier: "memory" },
+  "max-stale": { outcome: "stale", reason: "max-stale", tier: "memory" },
+};
+
+/** Makes them, and counts what they are. */
+export class Answers {
+  readonly #options: AnswersOptions;
+  readonly #via: string;
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+    this.#via = `1.1 ${options.name}`;
+  }
+
+  /** A hit. */
+  fresh(request: RawRequest, stored: StoredResponse, now: number): RawResponse {
+    const { counters } = this.#options;
+    counters.hits += 1;
+    const age = Math.floor(ageOf(stored.freshness, now));
+    if (!isPlain(request) || isFromEdge(request)) {
+      return this.#selected(request, stored, age, { hit: true, ttl: stored.freshness.lifetime - age }, HIT);
+    }
+    if (request.method === "GET") counters.bytesToClients += stored.body.byteLength;
+    const release = stored.use();
+    const known = stored.answerAt(age);
+    if (known !== undefined) return known;
+    const status = { hit: true, ttl: stored.freshness.lifetime - age } as const;
+    return stored.remember(age, this.#whole(request, stored, age, status, HIT, release));
+  }
+
+  /** What is stored, though stale. */
+  stale(request: RawRequest, stored: StoredResponse, now: number, reason: StaleReason): RawResponse {
+    const { counters, logger } = this.#options;
+    counters.hits += 1;
+    counters.stale += 1;
+    if (reason === "stale-if-error" || reason === "disconnected") {
+      logger.warn({ target: request.target }, "served stale: the upstream failed");
+    }
+    const age = Math.floor(ageOf(stored.freshness, now));
+    const status = { hit: true, ttl: stored.freshness.lifetime - age, detail: reason } as const;
+    return this.#selected(request, stored, age, status, STALE[reason]);
+  }
+
+  /** What is stored, after the upstream said that it holds. */
+  revalidated(request: RawRequest, stored: StoredResponse, how: Forwarded & { forwardStatus: number }): RawResponse {
+    const { counters, clock } = this.#options;
+    if (!how.collapsed) counters.revalidated += 1;
+    const age = Math.floor(ageOf(stored.freshness, clock()));
+    const outcome = how.collapsed ? "collapsed" : "revalidated";
+    return this.#selected(request, stored, age, { hit: false, ...how }, factsOf(outcome, undefined, stored.upstream));
+  }
+
+  /** Bytes of an object of which only a part is stored. */
+  storedPart(request: RawRequest, part: StoredResponse, { start, end, first, total }: PartSelection): RawResponse {
+    const { counters, clock } = this.#options;
+    const age = Math.floor(ageOf(part.freshness, clock()));
+    const bytes = part.body.subarray(start, end);
+    counters.hits += 1;
+    counters.bytesToClients += bytes.byteLength;
+    const release = part.use();
+    const fields = partFields(part.headers, { start: first, end: first + bytes.byteLength, total });
+    return {
+      ...(release !== undefined && { release }),
+      status: 206,
+      headers: this.headers(request, fields, part.cacheStatus, { hit: true, ttl: part.freshness.lifetime - age }, age),
+      body: bytes,
+      about: HIT,
+    };
+  }
+
+  /** The head of a 206 for an object of which the slices are sent: stored, or under way where `boarded` says how. */
+  ofObject(
+    request: RawRequest,
+    object: StoredResponse,
+    extent: { start: number; end: number; total: number },
+    { boarded, stale }: { boarded: Boarded | undefined; stale: boolean },
+  ): { status: number; headers: readonly string[]; about: AnswerFacts } {
+    const { counters, clock } = this.#options;
+    const age = Math.floor(ageOf(object.freshness, clock()));
+    const ttl = object.freshness.lifetime - age;
+    const answer = (status: CacheStatus, about: AnswerFacts) => ({
+      status: 206,
+      headers: this.headers(request, partFields(object.headers, extent), object.cacheStatus, status, age),
+      about,
+    });
+    if (boarded === undefined) {
+      counters.hits += 1;
+      if (!stale) return answer({ hit: true, ttl }, HIT);
+      counters.stale += 1;
+      return answer({ hit: true, ttl, detail: "stale-if-error" }, STALE["stale-if-error"]);
+    }
+    const { collapsed, flight } = boarded;
+    counters[collapsed ? "collapsed" : "misses"] += 1;
+    const status = { hit: false, forward: "partial", stored: flight.fill.willBeStored, collapsed, ttl } as const;
+    return answer(status, factsOf(collapsed ? "collapsed" : "miss", "slice", object.upstream));
+  }
+
+  /** An answer without a body, such as 416, about something stored. */
+  bodyless(request: RawRequest, stored: StoredResponse, response: RawResponse): RawResponse {
+    const { counters, clock } = this.#options;
+    counters.hits += 1;
+    const age = Math.floor(ageOf(stored.freshness, clock()));
+    const status = { hit: true, ttl: stored.freshness.lifetime - age } as const;
+    return {
+      ...response,
+      headers: this.headers(request, response.headers, stored.cacheStatus, status, age),
+      about: HIT,
+    };
+  }
+
+  /** What arrives, as far as it is here. `leave` is called when the reader of a body that is still coming has ended. */
+  growing(request: RawRequest, { fill }: Flight, head: FillHead, how: Forwarded, leave: () => void): RawResponse {
+    const { status, decision } = head;
+    const headers = how.collapsed && decision.store ? without(head.headers, decision.withheld) : head.headers;
+    const length = head.length ?? (fill.body.ended ? fill.body.received : undefined);
+    const now = this.#options.clock();
+    const reason = decision.store ? undefined : decision.reason;
+    const cacheStatus: CacheStatus = {
+      hit: false,
+      ...how,
+      stored: fill.willBeStored,
+      ...(decision.store && { ttl: ttlOf(decision.freshness, now) }),
+      ...(reason !== undefined && { detail: reason }),
+    };
+    const age = decision.store ? Math.floor(ageOf(decision.freshness, now)) : readAge(head.age);
+    const about = factsOf(how.collapsed ? "collapsed" : "miss", reason, head.upstream);
+    const selection = select(request, { status, headers, length, available: fill.body.received });
+    if (selection.kind === "bodyless") {
+      const { response } = selection;
+      return {
+        ...response,
+        headers: this.headers(request, response.headers, head.cacheStatus, cacheStatus, age),
+        about,
+      };
+    }
+    const isPart = selection.kind === "part";
+    const answer = {
+      status: isPart ? 206 : status,
+      headers: this.headers(request, selection.headers, head.cacheStatus, cacheStatus, age),
+      about,
+    };
+    if (request.method === "HEAD" || length === 0) return { ...answer, body: null };
+    const onBytes = (bytes: number): void => {
+      this.#options.counters.bytesToClients += bytes;
+    };
+    const extent = isPart ? { start: selection.start, end: selection.end } : {};
+    return { ...answer, body: fill.body.read({ ...extent, onBytes, onClose: leave }) };
+  }
+
+  /** An error of the edge's own. */
+  fail(status: number, error: unknown, forward: ForwardReason): RawResponse {
+    const { counters, logger, name } = this.#options;
+    counters.errors += 1;
+    const code = error instanceof CdnError ? error.code : "UPSTREAM_FAILED";
+    if (status >= 500) logger.warn({ err: error }, "answered with an error");
+    const message = error instanceof CdnError && status < 500 ? error.message : FAILURES[code];
+    const cacheStatus = formatCacheStatus(name, { hit: false, forward, detail: code });
+    const headers = ["access-control-allow-origin", "*", "cache-status", cacheStatus, "via", this.#via];
+    const actual = STATUSES[code] ?? status;
+    const response = errorResponse(actual, code, message ?? "the upstream failed", headers);
+    return { ...response, about: factsOf("error", code, undefined) };
+  }
+
+  /** The client wants what is here or nothing, and it is not (RFC 9111 §5.2.1.7). */
+  notCached(): RawResponse {
+    const { counters, name } = this.#options;
+    counters.misses += 1;
+    const cacheStatus = formatCacheStatus(name, { hit: false, forward: "request", detail: "only-if-cached" });
+    const headers = ["access-control-allow-origin", "*", "cache-status", cacheStatus, "via", this.#via];
+    const response = errorResponse(504, "NOT_CACHED", "it is not stored here, and nobody was to be asked", headers);
+    return { ...response, about: factsOf("miss", "only-if-cached", undefined) };
+  }
+
+  /** Nobody will read it: the client left. */
+  left(): RawResponse {
+    return { ...errorResponse(499, "ABORTED", "the client left"), about: factsOf("error", "ABORTED", undefined) };
+  }
+
+  /** Fields with what this edge adds. */
+  headers(
+    request: Pick<RawRequest, "headers">,
+    headers: readonly string[],
+    before: string | undefined,
+    status: CacheStatus,
+    age: number | undefined,
+  ): readonly string[] {
+    const { name, exposeTags } = this.#options;
+    const own = formatCacheStatus(name, status);
+    const shown = exposeTags || isFromEdge(request) ? headers : withoutCacheFields(headers);
+    const fields = [...shown, "cache-status", before === undefined ? own : `${before}, ${own}`, "via", this.#via];
+    if (age !== undefined) fields.push("age", String(age));
+    return fields;
+  }
+
+  #selected(
+    request: RawRequest,
+    stored: StoredResponse,
+    age: number,
+    cacheStatus: CacheStatus,
+    about: AnswerFacts,
+  ): RawResponse {
+    const { headers, body } = stored;
+    const selection = select(request, { status: stored.status, headers, length: body.byteLength });
+    if (selection.kind === "bodyless") {
+      const { response } = selection;
+      const fields = this.headers(request, response.headers, stored.cacheStatus, cacheStatus, age);
+      return { ...response, headers: fields, about };
+    }
+    const release = stored.use();
+    if (selection.kind === "whole") {
+      if (request.method === "GET") this.#options.counters.bytesToClients += body.byteLength;
+      return this.#whole(request, stored, age, cacheStatus, about, release);
+    }
+    const bytes = body.subarray(selection.start, selection.end);
+    this.#options.counters.bytesToClients += bytes.byteLength;
+    return {
+      ...(release !== undefined && { release }),
+      status: 206,
+      headers: this.headers(request, selection.headers, stored.cacheStatus, cacheStatus, age),
+      body: bytes,
+      about,
+    };
+  }
+
+  #whole(
+    request: RawRequest,
+    stored: StoredResponse,
+    age: number,
+    cacheStatus: CacheStatus,
+    about: AnswerFacts,
+    release: (() => void) | undefined,
+  ): RawResponse {
+    return {
+      status: stored.status,
+      headers: this.headers(request, stored.headers, stored.cacheStatus, cacheStatus, age),
+      body: stored.body,
+      ...(release !== undefined && { release }),
+      about,
+    };
+  }
+}
+
+/** Facts of one answer. */
+export function factsOf(outcome: CacheOutcome, reason: string | undefined, upstream: string | undefined): AnswerFacts {
+  return { outcome, ...(reason !== undefined && { reason }), ...(upstream !== undefined && { upstream }) };
+}
+
+/** `Age` of an answer that is not stored, as the cache before this one wrote it. */
+export function readAge(field: string | undefined): number | undefined {
+  return field !== undefined && /^\d{1,10}$/.test(field) ? Number(field) : undefined;
+}
+
+/** Whether another edge asks: it has use for what is for caches alone. */
+function isFromEdge({ headers }: Pick<RawRequest, "headers">): boolean {
+  return headers["cdn-loop"] !== undefined;
+}
+
+const STATUSES: Partial<Record<CdnErrorCode, number>> = {
+  UPSTREAM_TIMEOUT: 504,
+  UPSTREAM_BUSY: 503,
+  UPSTREAM_DOWN: 503,
+};
+
+/** What clients are told: nothing of where the upstreams are. */
+const FAILURES: Partial<Record<CdnErrorCode, string>> = {
+  LOOP_DETECTED: "the request came back to this edge: its upstreams lead to itself",
+  UPSTREAM_UNREACHABLE: "no upstream can be reached",
+  UPSTREAM_TIMEOUT: "the upstream took too long",
+  UPSTREAM_TRUNCATED: "the upstream broke off its answer",
+};

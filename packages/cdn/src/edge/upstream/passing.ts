@@ -1,0 +1,130 @@
+/** Requests passed on for one client alone, and what their answers mean for what is stored. */
+
+import type { RawRequest, RawResponse } from "../../handler/raw.ts";
+import { contentLengthOf, fieldOf, joinedFieldOf } from "../../http/fields.ts";
+import { isPlain } from "../answer.ts";
+import { type Answers, factsOf, readAge } from "../answers.ts";
+import type { CacheKeys } from "../cache-key/cache-key.ts";
+import type { ForwardReason } from "../cache-status/cache-status.ts";
+import type { Flights } from "../fill/flights.ts";
+import { splitHeaders } from "../fill/response-head.ts";
+import { validatorsOf } from "../memory-tier/stored-response.ts";
+import { isPersonal } from "../policy/storage.ts";
+import type { Purge } from "../purge/purge.ts";
+import { groupInvalidation } from "../purge/response-tags.ts";
+import type { Slices } from "../slices/slices.ts";
+import type { EdgeCounters } from "../stats.ts";
+import { type Forwarder, passedHeaders, sharedHeaders } from "./forward-headers.ts";
+import { passBody } from "./pass.ts";
+import type { Upstream, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/** Options of {@link Passing}. */
+export interface PassingOptions {
+  readonly upstream: Upstream;
+  readonly timeouts: UpstreamTimeouts;
+  readonly clock: () => number;
+  readonly systemClock: () => number;
+  readonly keys: CacheKeys;
+  readonly flights: Flights;
+  readonly slices: Slices;
+  readonly answers: Answers;
+  readonly forwarder: Forwarder;
+  readonly counters: EdgeCounters;
+  readonly onInvalidation?: (purge: Purge) => void;
+}
+
+export class Passing {
+  readonly #options: PassingOptions;
+
+  constructor(options: PassingOptions) {
+    this.#options = options;
+  }
+
+  /** @param reason - why it is passed on, for the log. */
+  async pass(request: RawRequest, key: string, forward: ForwardReason, reason: string): Promise<RawResponse> {
+    const { upstream, answers, forwarder, counters, clock } = this.#options;
+    const { method, body, signal, onInformational } = request;
+    counters.upstreamRequests += 1;
+    // A plain HEAD asks what a GET asks, so that what it says may be noted: nobody can make it be about something else.
+    const isShared = method === "HEAD" && isPlain(request) && !isPersonal(request);
+    const requestedAt = clock();
+    try {
+      const response = await upstream.send({
+        ...{ method, target: key, body, signal },
+        headers: isShared ? sharedHeaders(request, forwarder) : passedHeaders(request, forwarder),
+        ...(onInformational !== undefined && { onInformational }),
+      });
+      if (isShared) this.#noteHead(request, key, response, requestedAt);
+      if (!SAFE.has(method)) this.#invalidate(request, key, response);
+      counters.bypassed += 1;
+      const { status } = response;
+      const head = splitHeaders(response.headers);
+      const facts = factsOf("bypass", reason, response.peer ?? response.upstream);
+      const cacheStatus = { hit: false, forward, ...(DETAILS.has(reason) && { detail: reason }) } as const;
+      const headers = answers.headers(request, head.headers, head.cacheStatus, cacheStatus, readAge(head.age));
+      return { status, headers, body: this.#body(request, response), about: facts };
+    } catch (error) {
+      return signal.aborted ? answers.left() : answers.fail(502, error, forward);
+    }
+  }
+
+  #body({ method }: RawRequest, { body }: UpstreamResponse): RawResponse["body"] {
+    const { counters, timeouts } = this.#options;
+    if (method === "HEAD" || body === null) return null;
+    const onBytes = (bytes: number): void => {
+      counters.bytesFromUpstream += bytes;
+      counters.bytesToClients += bytes;
+    };
+    if (!(body instanceof Uint8Array)) return passBody(body, { timeout: timeouts.body, onBytes });
+    onBytes(body.byteLength);
+    return body;
+  }
+
+  /** A HEAD tells as much of a stored response as a 304, where it is about the same one (RFC 9111 §4.3.5). */
+  #noteHead(request: RawRequest, key: string, response: UpstreamResponse, requestedAt: number): void {
+    const { flights, clock, systemClock } = this.#options;
+    const fullKey = flights.vary.keyOf(key, request.headers);
+    const stored = flights.find(fullKey);
+    if (stored === undefined || stored.status !== 200 || response.status !== 200) return;
+    const { headers, cacheStatus, age } = splitHeaders(response.headers);
+    const { etag, lastModified } = validatorsOf(headers);
+    const length = contentLengthOf(headers);
+    if (etag !== undefined && etag !== stored.validators.etag) return;
+    if (lastModified !== undefined && lastModified !== stored.validators.lastModified) return;
+    if (length !== undefined && length !== stored.body.byteLength) return;
+    if (joinedFieldOf(headers, "content-encoding") !== joinedFieldOf(stored.headers, "content-encoding")) return;
+    const upstream = response.peer ?? response.upstream;
+    const head = { headers, cacheStatus, age, requestedAt, receivedAt: clock(), systemTime: systemClock(), upstream };
+    flights.freshen(stored, request, head, { fullKey, generation: flights.generation });
+  }
+
+  /** What was changed is forgotten: the URL itself, and those that the answer names where they are of the same origin (RFC 9111 §4.4). */
+  #invalidate({ method, origin, target }: RawRequest, key: string, { status, headers }: UpstreamResponse): void {
+    const { onInvalidation } = this.#options;
+    if (status < 200 || status >= 400) return;
+    this.#forget(key);
+    for (const field of ["location", "content-location"]) {
+      const reference = fieldOf(headers, field);
+      const url = reference === undefined ? null : URL.parse(reference, origin + target);
+      if (url === null || url.origin !== new URL(origin).origin) continue;
+      try {
+        this.#forget(this.#options.keys.of(url.pathname + url.search));
+      } catch {
+        // It names nothing that could be stored.
+      }
+    }
+    const groups = groupInvalidation(method, status, headers);
+    if (groups !== undefined) onInvalidation?.(groups);
+  }
+
+  #forget(key: string): void {
+    this.#options.slices.invalidate(key);
+    this.#options.flights.invalidate(key);
+  }
+}
+
+/** Reasons that `Cache-Status` cannot say by itself. */
+const DETAILS = new Set(["precondition", "request-no-store"]);
