@@ -27,6 +27,7 @@ import type { CheckedConfig } from "./config/schema.ts";
 import { closeGuards, type MadeGuards, makeGuards } from "./guards.ts";
 import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
+import type { DiskReport } from "./processes/edge-process.ts";
 
 /** One request in so many is looked at for which paths are asked for most. */
 const PATH_SAMPLE = 16;
@@ -45,6 +46,8 @@ export interface AssembledEdge {
   readonly handler: RawFetchHandler;
   readonly stats: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
+  /** For who integrates: how full the disk tier is. */
+  readonly disk?: DiskReport;
   /** What clients were answered, by guards and all. */
   requests(): RequestCounts;
   /** The paths that are asked for most, with about how many requests of the last while. */

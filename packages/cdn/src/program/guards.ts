@@ -33,7 +33,15 @@ export type MadeGuards = ReadonlyMap<string, MadeGuard>;
  * @throws {CdnError} `INVALID_OPTION`, `DATABASE_FAILED`.
  */
 export async function makeGuards(
-  { credentials, addresses, countries, hotlinks: sites, rateLimits = [], signedUrls: signed, jwt: tokens }: GuardSections,
+  {
+    credentials,
+    addresses,
+    countries,
+    hotlinks: sites,
+    rateLimits = [],
+    signedUrls: signed,
+    jwt: tokens,
+  }: GuardSections,
   before: MadeGuards,
   logger: Logger,
 ): Promise<MadeGuards> {

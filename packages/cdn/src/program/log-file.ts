@@ -8,8 +8,10 @@ import { messageOf, ProgramError } from "./program-error.ts";
 
 /** Bytes of lines that may wait to be written; what comes on top is dropped, and counted. */
 export const LOG_BUFFER_BYTES = 16 * 1024 * 1024;
-/** Lines are handed to the system in pieces of about so many characters, … */
+/** Lines are handed to the system in pieces of at most so many characters, … */
 const PIECE = 16 * 1024;
+/** … to a pipe in smaller ones: what several processes write to it is mixed up beyond 4 KiB (POSIX, PIPE_BUF). */
+const PIPE_PIECE = 4096;
 /** … or when so many milliseconds have passed. */
 const FLUSH_INTERVAL = 250;
 /** Milliseconds that closing waits for what is buffered. */
@@ -37,12 +39,13 @@ export interface LogFile extends LogSink {
  */
 export async function openLogFile(path: string, logger: Logger): Promise<LogFile> {
   let closing = false;
+  const most = path === "-" ? PIPE_PIECE : PIECE;
   const destination = pino.destination({
     dest: path === "-" ? STANDARD_OUTPUT : path,
     sync: false,
     minLength: 0,
     maxLength: LOG_BUFFER_BYTES,
-    maxWrite: 4 * PIECE,
+    maxWrite: most,
     mkdir: true,
     retryEAGAIN: () => !closing,
   });
@@ -64,13 +67,18 @@ export async function openLogFile(path: string, logger: Logger): Promise<LogFile
     dropped += linesOf(piece);
   });
 
+  let gone = false;
+  destination.once("close", () => {
+    gone = true;
+  });
+
   // One piece, not one line: the destination looks at all that it holds of a piece for each write.
   let piece = "";
   const flush = (): void => {
     if (piece === "") return;
     const text = piece;
     piece = "";
-    if (!destination.destroyed) destination.write(text);
+    if (!gone) destination.write(text);
   };
   const timer = setInterval(flush, FLUSH_INTERVAL).unref();
 
@@ -88,8 +96,8 @@ export async function openLogFile(path: string, logger: Logger): Promise<LogFile
   return {
     write(line) {
       lines += 1;
+      if (piece.length + line.length > most) flush();
       piece += line;
-      if (piece.length >= PIECE) flush();
     },
     get lines() {
       return lines;
@@ -98,7 +106,7 @@ export async function openLogFile(path: string, logger: Logger): Promise<LogFile
       return dropped;
     },
     reopen() {
-      if (path === "-") return;
+      if (path === "-" || gone) return;
       flush();
       destination.reopen();
     },

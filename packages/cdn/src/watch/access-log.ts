@@ -53,7 +53,11 @@ export function accessLog(handler: FetchHandler, options: AccessLogOptions): Raw
   const { sink, sample = 1, clock = () => performance.now(), systemClock = Date.now, random = Math.random } = options;
   const { format = "json" } = options;
   const formatLine = typeof format === "function" ? format : ACCESS_FORMATS[format];
-  if (formatLine === undefined) throw new CdnError("INVALID_OPTION", `format ${String(format)} is none of ${Object.keys(ACCESS_FORMATS).join(", ")}`);
+  if (formatLine === undefined)
+    throw new CdnError(
+      "INVALID_OPTION",
+      `format ${String(format)} is none of ${Object.keys(ACCESS_FORMATS).join(", ")}`,
+    );
   const shareOf = shares(sample);
   const most = typeof sample === "number" ? sample : 1;
   const hide = hiding(options.hideParams ?? ["token"]);
@@ -117,7 +121,7 @@ function recordOf(
   const cmcd = hasCmcd(request) ? readCmcd(request) : undefined;
   return {
     ...times,
-    address: connection?.remoteAddress ?? "",
+    address: plainAddress(connection?.remoteAddress ?? ""),
     method,
     target: hide(target),
     host: headers.host,
@@ -137,4 +141,9 @@ function recordOf(
     br: cmcd?.br,
     ot: cmcd?.ot,
   };
+}
+
+/** An IPv4 address that a socket for both families writes as one of IPv6. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }

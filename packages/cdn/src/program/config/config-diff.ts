@@ -4,7 +4,19 @@ import { isDeepStrictEqual } from "node:util";
 import type { CheckedConfig } from "./schema.ts";
 
 /** Fields that a running edge cannot change: it would have to open a port, start processes, or empty its cache. */
-const FIXED = ["port", "host", "name", "processes", "drain", "memory", "cache", "tls", "limits", "metrics", "admin"] as const satisfies readonly (keyof CheckedConfig)[];
+const FIXED = [
+  "port",
+  "host",
+  "name",
+  "processes",
+  "drain",
+  "memory",
+  "cache",
+  "tls",
+  "limits",
+  "metrics",
+  "admin",
+] as const satisfies readonly (keyof CheckedConfig)[];
 
 /** Names of the sections that differ. */
 export interface ConfigDiff {

@@ -135,9 +135,7 @@ const token = {
 };
 
 const guard = section({
-  trustProxies: v.optional(
-    section({ proxies: texts, header: v.optional(oneOf(["x-forwarded-for", "forwarded"])) }),
-  ),
+  trustProxies: v.optional(section({ proxies: texts, header: v.optional(oneOf(["x-forwarded-for", "forwarded"])) })),
   addresses: v.optional(section({ allow: v.optional(texts), deny: v.optional(texts) })),
   countries: v.optional(
     section({
@@ -161,7 +159,9 @@ const guard = section({
       section({
         keys: v.optional(
           v.lazy((input) =>
-            typeof input === "string" ? httpUrl : section({ keys: v.array(v.looseObject({}), "must be a list of keys") }),
+            typeof input === "string"
+              ? httpUrl
+              : section({ keys: v.array(v.looseObject({}), "must be a list of keys") }),
           ) as v.GenericSchema<string | { keys: readonly object[] }, string | { keys: object[] }>,
         ),
         secret: v.optional(text),
@@ -227,12 +227,7 @@ const log = section({
 const admin = section({
   host: v.optional(text, DEFAULT_ADMIN_HOST),
   port: v.optional(port, DEFAULT_ADMIN_PORT),
-  token: v.optional(
-    v.pipe(
-      text,
-      v.minLength(16, "must have at least 16 characters"),
-    ),
-  ),
+  token: v.optional(v.pipe(text, v.minLength(16, "must have at least 16 characters"))),
 });
 
 /** A config as it is written; and with units read and defaults filled in where every process needs the same. */
@@ -250,7 +245,7 @@ export const edgeConfigSchema = section({
   drain: v.optional(durationOrZero, 10_000),
   upstreams: v.pipe(
     v.optional(v.array(upstream, "must be a list of URLs or objects"), []),
-    v.minLength(1, "is missing: give --upstream http://origin:8081, or a list in a config file"),
+    v.minLength(1, "give --upstream http://origin:8081, or a list in a config file"),
   ),
   balance: v.optional(oneOf(["priority", "weighted", "hash"])),
   retry: v.optional(
@@ -288,9 +283,7 @@ export const edgeConfigSchema = section({
   memory: v.optional(size, 256 * 1024 * 1024),
   cache: v.optional(cache, {}),
   guard: v.optional(guard, {}),
-  tls: v.optional(
-    section({ cert: text, key: text, minVersion: v.optional(oneOf(["TLSv1.2", "TLSv1.3"])) }),
-  ),
+  tls: v.optional(section({ cert: text, key: text, minVersion: v.optional(oneOf(["TLSv1.2", "TLSv1.3"])) })),
   limits: v.optional(limits, {}),
   log: v.optional(log, {}),
   metrics: v.optional(

@@ -60,11 +60,7 @@ export function formatDuration(milliseconds: number): string {
     .join(" ");
 }
 
-function quantity(
-  text: string,
-  units: Readonly<Record<string, number>>,
-  bare: string | undefined,
-): number | undefined {
+function quantity(text: string, units: Readonly<Record<string, number>>, bare: string | undefined): number | undefined {
   const match = QUANTITY.exec(text.trim());
   if (match === null) return undefined;
   const [, count = "", unit = ""] = match;

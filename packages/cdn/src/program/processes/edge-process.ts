@@ -10,6 +10,15 @@ import type { CheckedConfig } from "../config/schema.ts";
 /** Paths that a report has. */
 export const REPORTED_PATHS = 20;
 
+/** How full a disk tier is. */
+export interface DiskReport {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly entries: number;
+  /** Why it is not written to; null where it is. */
+  readonly failed: string | null;
+}
+
 /** How one process is doing. Plain data. */
 export interface ProcessReport {
   readonly pid: number;
@@ -27,6 +36,8 @@ export interface ProcessReport {
   readonly draining: boolean;
   /** Bytes that its memory cache may have. */
   readonly memory: number;
+  /** The disk tier; null where there is none. */
+  readonly disk: DiskReport | null;
   readonly edge: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
   readonly requests: RequestCounts;

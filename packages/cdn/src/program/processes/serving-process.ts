@@ -110,6 +110,7 @@ class ProcessState {
       connections: this.#server.connections,
       draining: this.draining,
       memory: Math.floor(this.#config.memory / this.#config.processes),
+      disk: this.#edge.disk ?? null,
       // Its fields are read when somebody looks; what goes to another process has to be what they say now.
       edge: { ...stats },
       upstreams: upstreams.map((each) => ({ ...each })),

@@ -156,14 +156,10 @@ class SupervisedEdge implements Supervisor {
     const worker = new WorkerProcess(cluster.fork());
     this.#workers[index] = worker;
     const startedAt = performance.now();
-    const died = worker.exited.then((how) => this.#onExit(worker, index, failures, performance.now() - startedAt, how));
-    const config = this.#config;
-    const start = worker.ask<{ url: string; port: number }>(
-      { kind: "start", config, index, reusePort: this.#reusePort },
-      START_DEADLINE,
-    );
+    void worker.exited.then((how) => this.#onExit(worker, index, failures, performance.now() - startedAt, how));
+    const ask = { kind: "start", config: this.#config, index, reusePort: this.#reusePort } as const;
     try {
-      const where = await Promise.race([start, died.then(() => start)]);
+      const where = await worker.ask<{ url: string; port: number }>(ask, START_DEADLINE);
       worker.serves = true;
       return where;
     } catch (error) {

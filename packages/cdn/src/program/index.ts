@@ -1,0 +1,31 @@
+/**
+ * `ami-edge` as a library: types of its config, and the program itself within another one.
+ *
+ * @packageDocumentation
+ */
+
+import type { ProgramOptions, RunningProgram } from "./program.ts";
+
+export type { AdministeredProgram, ReloadResult } from "./admin/admin.ts";
+export type { ProgramReport } from "./admin/program-report.ts";
+export {
+  type AdminConfig,
+  type CacheConfig,
+  defineEdgeConfig,
+  type EdgeConfig,
+  type GuardConfig,
+  type LogConfig,
+  type MetricsConfig,
+  type TlsConfig,
+  type UpstreamConfig,
+} from "./config/edge-config.ts";
+export type { ConfigSource } from "./config/load-config.ts";
+export type { CheckedConfig } from "./config/schema.ts";
+export type { Duration, Size } from "./config/units.ts";
+export type { ProgramOptions, RunningProgram } from "./program.ts";
+
+/** Starts an edge in this process, as `ami-edge` does, without its command line and signals. Loads the program when it is called. */
+export async function startEdgeProgram(options: ProgramOptions): Promise<RunningProgram> {
+  const { startProgram } = await import("./program.ts");
+  return await startProgram(options);
+}

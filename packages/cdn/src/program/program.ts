@@ -1,0 +1,256 @@
+/** A running edge: one process or several, an admin port, and a config that can be read again. */
+
+import { metrics, type ObservableResult } from "@opentelemetry/api";
+import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import type { EdgeStats } from "../edge/stats.ts";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import type { RawFetchHandler } from "../handler/raw.ts";
+import type { Logger } from "../logger.ts";
+import { createServer } from "../server/server.ts";
+import { type AdministeredProgram, createAdmin, type ReloadResult } from "./admin/admin.ts";
+import { installMetrics, type MetricsCollector } from "./admin/collect-metrics.ts";
+import { mergeMetrics } from "./admin/merge-metrics.ts";
+import { type ProgramReport, type ReloadCounts, reportOf } from "./admin/program-report.ts";
+import { diffConfigs, effectiveConfig } from "./config/config-diff.ts";
+import { type ConfigSource, loadConfig } from "./config/load-config.ts";
+import type { CheckedConfig } from "./config/schema.ts";
+import type { EdgeProcess } from "./processes/edge-process.ts";
+import { serveEdge } from "./processes/serving-process.ts";
+import { superviseEdge } from "./processes/supervisor.ts";
+import { messageOf, ProgramError } from "./program-error.ts";
+import { openProgramLog } from "./program-log.ts";
+import { tryConfig } from "./try-config.ts";
+import { packageVersion } from "./version.ts";
+
+/** Options of {@link startProgram}. */
+export interface ProgramOptions {
+  readonly source: ConfigSource;
+  /** Default: JSON lines on standard error. */
+  readonly logger?: Logger;
+  /** Puts something in front of the edge. Only with one process. */
+  readonly around?: (edge: RawFetchHandler, stats: EdgeStats) => FetchHandler;
+  /** The script that becomes a worker, see {@link superviseEdge}. Without one there can only be one process. */
+  readonly script?: string;
+}
+
+/** A running edge. */
+export interface RunningProgram extends AdministeredProgram, AsyncDisposable {
+  /** Where it serves, without a slash at the end. */
+  readonly url: string;
+  /** Where operators come; undefined where they do not. */
+  readonly adminUrl: string | undefined;
+  /** What is in force. */
+  readonly config: CheckedConfig;
+  /** Lets answers in flight end, for as long as `drain` says, and ends everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The processes of a program, whichever they are. */
+interface Processes {
+  readonly url: string;
+  readonly processes: readonly EdgeProcess[];
+  readonly restarts: number;
+  readonly retired: readonly ScopeMetrics[];
+  setConfig(config: CheckedConfig): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Reads the config, and starts what it asks for.
+ *
+ * @throws {ProgramError}, {@link CdnError}: what to do is in the message.
+ */
+export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
+  const config = await loadConfig(options.source);
+  const logger = options.logger ?? openProgramLog(config.log.level);
+  await using opened = new AsyncDisposableStack();
+  const collector = opened.use(installMetrics());
+  const processes = await startProcesses(config, options, { collector, logger });
+  opened.defer(() => processes.close());
+  const program = new Program(options.source, config, processes, collector, logger);
+  opened.defer(program.observe());
+  let adminUrl: string | undefined;
+  if (config.admin !== false) {
+    const { host, port, token } = config.admin;
+    const admin = await createServer({
+      handler: createAdmin({ program, token }),
+      host,
+      port,
+      closeDeadline: 0,
+      logger,
+    });
+    opened.defer(() => admin.close());
+    adminUrl = admin.url;
+  }
+  const resources = opened.move();
+
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closed ??= (async () => {
+      program.draining = true;
+      // The admin port stays until the end: whoever watches is to see that it drains.
+      await processes.close();
+      await resources.disposeAsync();
+    })();
+    return closed;
+  };
+  return {
+    url: processes.url,
+    adminUrl,
+    get config() {
+      return program.config;
+    },
+    report: () => program.report(),
+    metrics: () => program.metrics(),
+    reload: () => program.reload(),
+    reopenLogs: () => program.reopenLogs(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function startProcesses(
+  config: CheckedConfig,
+  { script, around }: ProgramOptions,
+  { collector, logger }: { collector: MetricsCollector; logger: Logger },
+): Promise<Processes> {
+  if (config.processes === 1) {
+    const process = await serveEdge({ config, logger, collector, ...(around !== undefined && { around }) });
+    return {
+      url: process.url,
+      processes: [process],
+      restarts: 0,
+      retired: [],
+      setConfig() {},
+      close: () => process.close(),
+    };
+  }
+  if (script === undefined || around !== undefined) {
+    throw new ProgramError("several processes are for ami-edge, not for an edge within another program");
+  }
+  return await superviseEdge({ config, logger, script });
+}
+
+class Program implements AdministeredProgram {
+  draining = false;
+  config: CheckedConfig;
+  readonly #source: ConfigSource;
+  readonly #processes: Processes;
+  readonly #collector: MetricsCollector;
+  readonly #logger: Logger;
+  readonly #startedAt = performance.now();
+  readonly #version = packageVersion();
+  readonly #serializer = new PrometheusSerializer("", false, undefined, true, true);
+  #reloads: ReloadCounts = { done: 0, failed: 0, error: null };
+  #reloading: Promise<ReloadResult> | undefined;
+
+  constructor(
+    source: ConfigSource,
+    config: CheckedConfig,
+    processes: Processes,
+    collector: MetricsCollector,
+    logger: Logger,
+  ) {
+    this.#source = source;
+    this.config = config;
+    this.#processes = processes;
+    this.#collector = collector;
+    this.#logger = logger;
+  }
+
+  async report(): Promise<ProgramReport> {
+    const { url, processes, restarts } = this.#processes;
+    // One that ends just now has nothing to say.
+    const reports = await Promise.allSettled(processes.map((process) => process.report()));
+    const facts = {
+      name: this.config.name,
+      version: this.#version,
+      url,
+      uptime: Math.round(performance.now() - this.#startedAt),
+      draining: this.draining,
+      processes: this.config.processes,
+      restarts,
+      reloads: this.#reloads,
+    };
+    return reportOf(
+      facts,
+      reports.flatMap((each) => (each.status === "fulfilled" ? each.value : [])),
+    );
+  }
+
+  async metrics(): Promise<string> {
+    const { processes, retired } = this.#processes;
+    const all = await Promise.allSettled(processes.map((process) => process.metrics()));
+    const collected = all.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    // With one process, that one is this one.
+    if (this.config.processes > 1) collected.push(await this.#collector.collect());
+    const scopeMetrics = mergeMetrics([...collected, retired]);
+    type Resource = Parameters<PrometheusSerializer["serialize"]>[0]["resource"];
+    return this.#serializer.serialize({ resource: { attributes: {} } as Resource, scopeMetrics });
+  }
+
+  /** Reloads that are asked for while one is under way come after it. */
+  async reload(): Promise<ReloadResult> {
+    const before = this.#reloading;
+    const reload = (async () => {
+      await before?.catch(() => {});
+      return await this.#reload();
+    })();
+    this.#reloading = reload;
+    return await reload;
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    try {
+      const next = await loadConfig(this.#source);
+      const { live, restart } = diffConfigs(this.config, next);
+      const config = effectiveConfig(this.config, next);
+      // One process makes all of it before it uses any. Several must not disagree: it is tried before they are told.
+      if (config.processes > 1) await tryConfig(config);
+      await Promise.all(this.#processes.processes.map((process) => process.reload(config)));
+      this.#processes.setConfig(config);
+      this.config = config;
+      this.#reloads = { ...this.#reloads, done: this.#reloads.done + 1, error: null };
+      this.#logger.info({ changed: live, restart }, "the config was read again");
+      if (restart.length > 0) this.#logger.warn({ sections: restart }, `needs a restart: ${restart.join(", ")}`);
+      return { changed: live, restart };
+    } catch (error) {
+      this.#reloads = { ...this.#reloads, failed: this.#reloads.failed + 1, error: messageOf(error) };
+      this.#logger.error({ reason: messageOf(error) }, "the new config is wrong; the old one goes on");
+      throw error;
+    }
+  }
+
+  async reopenLogs(): Promise<void> {
+    await Promise.all(this.#processes.processes.map((process) => process.reopenLog()));
+  }
+
+  /** Shows OpenTelemetry what only the whole knows. @returns how to stop. */
+  observe(): () => void {
+    const meter = metrics.getMeter("@ami-streams/cdn");
+    const edge = { "ami.edge.name": this.config.name };
+    const serving = meter.createObservableGauge("ami.edge.processes", { description: "Processes that serve" });
+    const restarts = meter.createObservableCounter("ami.edge.process.restarts", {
+      description: "Processes started in the place of others that died",
+    });
+    const reloads = meter.createObservableCounter("ami.edge.reloads", {
+      description: "Times that the config was read again, by whether it was good",
+    });
+    const watched: [typeof serving, (result: ObservableResult) => void][] = [
+      [serving, (result) => result.observe(this.#processes.processes.length, edge)],
+      [restarts, (result) => result.observe(this.#processes.restarts, edge)],
+      [
+        reloads,
+        (result) => {
+          result.observe(this.#reloads.done, { ...edge, "ami.edge.reload.result": "done" });
+          result.observe(this.#reloads.failed, { ...edge, "ami.edge.reload.result": "failed" });
+        },
+      ],
+    ];
+    for (const [instrument, observe] of watched) instrument.addCallback(observe);
+    return () => {
+      for (const [instrument, observe] of watched) instrument.removeCallback(observe);
+    };
+  }
+}
