@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,9 @@ const ROUNDS = Number(option("--rounds") ?? 5);
 /** Bytes written and read for each row. */
 const TOTAL = Number(option("--mib") ?? 512) * MIB;
 const SIZES = { "16 KB": 16 * KIB, "64 KB": 64 * KIB, "1 MB": MIB, "16 MB": 16 * MIB };
-const SLICES = (option("--slices") ?? "256").split(",").map((slice) => Number(slice) * KIB);
+const SLICES = (option("--slices") ?? "128").split(",").map((slice) => Number(slice) * KIB);
+/** Room for two rounds: a tier that is full, as one is most of its life, writes to memory that the system has used before, as rewriting files does. */
+const TIER_BYTES = 2.5 * TOTAL;
 /** Reads at a time. */
 const CONCURRENCY = 4;
 
@@ -41,27 +43,26 @@ try {
 
 async function compareThroughput(sliceBytes: number): Promise<void> {
   console.log(`\nslices of ${sliceBytes / KIB} KiB; streams with chunks of the same size`);
-  console.log("| object | tier writes | streams write | ratio | tier reads | lent | streams read | lent ÷ streams |");
-  console.log("| --- | --- | --- | --- | --- | --- | --- | --- |");
+  console.log("| object | | MB/s | CPU, µs per MiB |");
+  console.log("| --- | --- | --- | --- |");
   for (const [name, size] of Object.entries(SIZES)) {
     const path = join(folder, `tier-${size}-${sliceBytes}`);
     const files = join(folder, `files-${size}-${sliceBytes}`);
-    await using tier = await createDiskTier({ path, maxBytes: 8 * 1024 * MIB, sliceBytes });
-    await (await import("node:fs/promises")).mkdir(files);
+    await using tier = await createDiskTier({ path, maxBytes: TIER_BYTES, sliceBytes });
+    await mkdir(files);
     const count = Math.min(4096, Math.floor(TOTAL / size));
-    const rates = { write: [], streamWrite: [], read: [], lent: [], stream: [] } as Record<string, number[]>;
-    for (let round = 0; round < ROUNDS; round += 1) {
-      rates.write!.push(await rate(count, size, (index) => write(tier, `/${index}`, size)));
-      rates.streamWrite!.push(
-        await rate(count, size, (index) => writeFileOf(join(files, `${index}`), size, sliceBytes)),
-      );
-      rates.read!.push(await rate(count, size, (index) => readPlain(tier, `/${index}`)));
-      rates.lent!.push(await rate(count, size, (index) => readLent(tier, `/${index}`)));
-      rates.stream!.push(await rate(count, size, (index) => readFileOf(join(files, `${index}`), sliceBytes)));
-    }
-    const { write: w, streamWrite: sw, read: r, lent: l, stream: s } = rates;
-    const cells = [name, mid(w!), mid(sw!), ratio(w!, sw!), mid(r!), mid(l!), mid(s!), ratio(l!, s!)];
-    console.log(`| ${cells.join(" | ")} |`);
+    const toTier = (index: number): Promise<void> => write(tier, `/${index}`, size);
+    const toFile = (index: number): Promise<void> => writeFileOf(join(files, `${index}`), size, sliceBytes);
+    for (let round = 0; round < 3; round += 1) await measure(count, size, toTier);
+    await measure(count, size, toFile);
+    const samples = await interleave(count, size, {
+      "tier writes": toTier,
+      "streams write": toFile,
+      "tier reads, chunks given back": (index) => readLent(tier, `/${index}`),
+      "tier reads, new buffers": (index) => readPlain(tier, `/${index}`),
+      "streams read": (index) => readFileOf(join(files, `${index}`), sliceBytes),
+    });
+    for (const [way, cells] of samples) console.log(`| ${name} | ${way} | ${cells} |`);
     await rm(files, { recursive: true });
   }
 }
@@ -75,7 +76,7 @@ async function compareSending(): Promise<void> {
   ]);
   const [port] = (await once(sink.stdout, "data")) as [Buffer];
   const path = join(folder, "sent");
-  await using tier = await createDiskTier({ path, maxBytes: 8 * 1024 * MIB, sliceBytes });
+  await using tier = await createDiskTier({ path, maxBytes: TIER_BYTES, sliceBytes });
   const size = 16 * MIB;
   const count = Math.max(CONCURRENCY, Math.floor(TOTAL / size));
   for (let index = 0; index < count; index += 1) await write(tier, `/${index}`, size);
@@ -93,26 +94,16 @@ async function compareSending(): Promise<void> {
     await send(socket);
     sockets.push(socket);
   };
-  const rows: Record<string, { rates: number[]; cpu: number[] }> = {};
-  const ways: Record<string, (index: number) => Promise<void>> = {
+  const samples = await interleave(count, size, {
     "tier, chunks given back": (index) => using((socket) => sendLent(tier, `/${index}`, socket)),
     "tier, new buffers": (index) => using((socket) => sendPlain(tier, `/${index}`, socket)),
     "node:fs stream": () =>
       using((socket) => pipeline(createReadStream(file, { highWaterMark: sliceBytes }), socket, { end: false })),
-  };
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, send] of Object.entries(ways)) {
-      rows[name] ??= { rates: [], cpu: [] };
-      const before = process.cpuUsage();
-      rows[name].rates.push(await rate(count, size, send));
-      const { user, system } = process.cpuUsage(before);
-      rows[name].cpu.push((user + system) / ((count * size) / MIB));
-    }
-  }
+  });
   console.log(`\n16 MB objects over loopback, ${CONCURRENCY} connections, slices of ${sliceBytes / KIB} KiB`);
   console.log("| way | MB/s | CPU, µs per MiB |");
   console.log("| --- | --- | --- |");
-  for (const [name, { rates, cpu }] of Object.entries(rows)) console.log(`| ${name} | ${mid(rates)} | ${mid(cpu)} |`);
+  for (const [way, cells] of samples) console.log(`| ${way} | ${cells} |`);
   for (const socket of sockets) socket.destroy();
   sink.kill();
   await once(sink, "exit");
@@ -219,10 +210,18 @@ async function readFileOf(path: string, chunk: number): Promise<void> {
   for await (const _ of createReadStream(path, { highWaterMark: chunk }));
 }
 
-/** Megabytes a second, some at a time. */
-async function rate(count: number, size: number, work: (index: number) => Promise<void>): Promise<number> {
+interface Sample {
+  /** Megabytes a second. */
+  readonly rate: number;
+  /** CPU time of this process, microseconds per MiB. */
+  readonly cpu: number;
+}
+
+/** Works on objects, some at a time. */
+async function measure(count: number, size: number, work: (index: number) => Promise<void>): Promise<Sample> {
   let next = 0;
   const began = performance.now();
+  const before = process.cpuUsage();
   const worker = async (): Promise<void> => {
     while (next < count) {
       next += 1;
@@ -230,15 +229,29 @@ async function rate(count: number, size: number, work: (index: number) => Promis
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  return (count * size) / 1e6 / ((performance.now() - began) / 1000);
+  const { user, system } = process.cpuUsage(before);
+  const rate = (count * size) / 1e6 / ((performance.now() - began) / 1000);
+  return { rate, cpu: (user + system) / ((count * size) / MIB) };
+}
+
+/** All ways in turns, so that what else the machine does meets each. @returns their cells of a table. */
+async function interleave(
+  count: number,
+  size: number,
+  ways: Record<string, (index: number) => Promise<void>>,
+): Promise<[string, string][]> {
+  const samples = Object.keys(ways).map((): Sample[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [at, work] of Object.values(ways).entries()) samples[at]!.push(await measure(count, size, work));
+  }
+  return Object.keys(ways).map((way, at) => {
+    const rates = samples[at]!.map(({ rate }) => rate);
+    return [way, `${mid(rates)} | ${mid(samples[at]!.map(({ cpu }) => cpu))}`];
+  });
 }
 
 function mid(values: readonly number[], digits = 0): string {
   return median(values).toFixed(digits);
-}
-
-function ratio(ours: readonly number[], theirs: readonly number[]): string {
-  return `**${median(ours.map((rate, round) => rate / theirs[round]!)).toFixed(2)}**`;
 }
 
 function median(values: readonly number[]): number {

@@ -11,6 +11,20 @@ export { type Cmsd, type CmsdFacts, type CmsdOptions, createCmsd } from "./cmcd/
 export { type CmcdCollectorOptions, createCmcdCollector } from "./cmcd/collector.ts";
 export { type DuressOptions, type DuressWatch, watchDuress } from "./cmcd/duress.ts";
 export type { CacheKeyOptions } from "./edge/cache-key/cache-key.ts";
+// Disk tier: objects that survive a restart.
+export type { DiskEntry } from "./edge/disk-tier/disk-entry.ts";
+export {
+  DEFAULT_BACKLOG_BYTES,
+  DEFAULT_MAX_DISK_ENTRIES,
+  DEFAULT_READ_BYTES,
+  DEFAULT_SLICE_BYTES,
+  DEFAULT_VOLUME_BYTES,
+  type DiskTierOptions,
+} from "./edge/disk-tier/disk-options.ts";
+export { type DiskStats, observeDiskTier } from "./edge/disk-tier/disk-stats.ts";
+export { createDiskTier, type DiskTier } from "./edge/disk-tier/disk-tier.ts";
+export type { DiskWriter } from "./edge/disk-tier/disk-writer.ts";
+export { type LentBody, type LentChunks, lentChunks } from "./edge/disk-tier/lent-chunks.ts";
 // Edge: a cache in front of upstreams.
 export { createEdge, type Edge } from "./edge/edge.ts";
 export {

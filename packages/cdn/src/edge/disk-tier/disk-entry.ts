@@ -18,7 +18,7 @@ export interface DiskEntry {
   readonly length: number;
   /** How often it was opened since it was written, this time included; stops at 255. */
   readonly hits: number;
-  /** The whole body of a small object (up to 64 KiB), which came with the head. Nobody writes to it again. */
+  /** The whole body of an object of one slice and at most 64 KiB, which came with the head. Nobody writes to it again. */
   readonly small: Uint8Array | undefined;
   /**
    * Reads the body, or a part of it: once. The first slice is read and checked before this resolves; undefined where it is damaged, and then the

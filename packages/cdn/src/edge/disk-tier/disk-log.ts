@@ -12,7 +12,7 @@ import { crc32 } from "node:zlib";
 import type { Logger } from "../../logger.ts";
 import type { DiskIndex, Place } from "./disk-index.ts";
 import type { DiskCounters } from "./disk-stats.ts";
-import { MAX_PARTS } from "./files.ts";
+import { isDiskFull, MAX_PARTS, reasonOf } from "./files.ts";
 import { JOURNAL_ENTRY_BYTES, type JournalEntry } from "./journal.ts";
 import type { KeyHash } from "./key-hash.ts";
 import type { ReadBuffers } from "./read-buffers.ts";
@@ -86,6 +86,7 @@ export class DiskLog {
   /** Records that wait, by key, so that a deletion finds them. */
   readonly #committing = new Map<string, Draft>();
   #running: Promise<void> | undefined;
+  #isClosed = false;
   #failure: { readonly reason: string; readonly until: number } | undefined;
   /** What there was room for when the disk was last found full. */
   #full: { readonly bytes: number; readonly until: number } | undefined;
@@ -101,6 +102,7 @@ export class DiskLog {
 
   /** Writing works, as far as is known, or it is time to try again. */
   get isWritable(): boolean {
+    if (this.#isClosed) return false;
     return this.#failure === undefined || this.#options.clock() >= this.#failure.until;
   }
 
@@ -150,6 +152,12 @@ export class DiskLog {
   /** Waits until all that is queued is written, or given up. */
   async flush(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
+  }
+
+  /** Writes what is queued; what comes later is given up. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.#isClosed = true;
   }
 
   /** Removes the oldest volumes until the bytes are within the bound, which may be another one than when they were written. */
@@ -284,7 +292,7 @@ export class DiskLog {
     this.#queue = items.filter(({ kind }) => kind === "deletion").slice(-MAX_WAITING_DELETIONS);
     for (const item of items) this.#giveUp(item);
     await active?.trim().catch(() => {});
-    if (isFull(reason)) this.#full = { bytes: volumes.bytes, until: clock() + FULL_RETRY_PAUSE };
+    if (isDiskFull(error)) this.#full = { bytes: volumes.bytes, until: clock() + FULL_RETRY_PAUSE };
     logger.warn({ err: error }, "the disk tier cannot write: it serves what it has, and tries again later");
   }
 
@@ -434,13 +442,4 @@ function spanOf(slices: readonly number[], volume: number): number {
   let oldest = volume;
   for (let at = 0; at < slices.length; at += SLICE_WORDS) oldest = Math.min(oldest, slices[at]!);
   return volume - oldest;
-}
-
-function isFull(reason: string): boolean {
-  return reason === "ENOSPC" || reason === "EDQUOT";
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  return error instanceof Error ? error.message : String(error);
 }

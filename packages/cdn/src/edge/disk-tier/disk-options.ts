@@ -8,11 +8,11 @@ import { type DiskFiles, systemFiles } from "./files.ts";
 /** Bytes of a volume, where the tier is large enough to have {@link PREFERRED_VOLUMES} of them. */
 export const DEFAULT_VOLUME_BYTES = 256 * 1024 * 1024;
 /** Bytes that are read, checked and sent at a time. */
-export const DEFAULT_SLICE_BYTES = 256 * 1024;
+export const DEFAULT_SLICE_BYTES = 128 * 1024;
 /** Bytes that may wait to be written. */
 export const DEFAULT_BACKLOG_BYTES = 64 * 1024 * 1024;
-/** Bytes of slices that are being read or sent. */
-export const DEFAULT_READ_BYTES = 128 * 1024 * 1024;
+/** Bytes of slices that are being read or sent: 2,000 clients at a time that are slower than the disk. */
+export const DEFAULT_READ_BYTES = 256 * 1024 * 1024;
 /** Objects, at most: about 40 bytes of memory each. */
 export const DEFAULT_MAX_DISK_ENTRIES = 4 * 1024 * 1024;
 /** An object may take this share of the tier's bytes. */
@@ -36,11 +36,11 @@ export interface DiskTierOptions {
   readonly maxBytes: number;
   /** Bytes of a volume, which is what leaves at a time. Default: 256 MiB, or less in a small tier and more above 256 GiB. */
   readonly volumeBytes?: number;
-  /** Bytes that are checked, read and sent at a time. Default: 256 KiB. */
+  /** Bytes that are checked, read and sent at a time. Default: 128 KiB. */
   readonly sliceBytes?: number;
   /** Bytes in memory that may wait to be written; what comes on top is not stored. Default: 64 MiB. */
   readonly backlogBytes?: number;
-  /** Bytes in memory of slices being read and sent; who comes on top waits. Default: 128 MiB. */
+  /** Bytes in memory of slices being read and sent; who comes on top waits. Default: 256 MiB. */
   readonly readBytes?: number;
   /** Objects, at most. Default: 4 Mi, which take some 160 MB of memory. */
   readonly maxEntries?: number;

@@ -305,6 +305,35 @@ test.skipIf(process.getuid?.() === 0)(
   },
 );
 
+test("a disk that has no room for a lock makes some by giving up the oldest objects", async () => {
+  const path = await freshFolder();
+  const options = { path, maxBytes: 256 * KIB, volumeBytes: 16 * KIB, sliceBytes: KIB };
+  const tier = await createDiskTier(options);
+  for (let index = 0; index < 20; index += 1) await put(tier, `/${index}`, bodyOf("x", 3000));
+  await tier.close();
+  const files = new FaultyFiles();
+  const before = await bytesIn(path);
+  files.writeAll = async (name, text, how) => {
+    if ((await bytesIn(path)) >= before) throw systemError("ENOSPC");
+    await new FaultyFiles().writeAll(name, text, how);
+  };
+  const again = await openTier({ ...options, files });
+  expect([again.has("/0"), again.has("/19")]).toEqual([false, true]);
+});
+
+test("a writer that outlives its tier writes nothing", async () => {
+  const path = await freshFolder();
+  const tier = await openTier({ path });
+  const writer = tier.create("/a", Buffer.from(""), undefined)!;
+  writer.append(bodyOf("/a", 3000));
+  await tier.close();
+  const before = await readdir(path);
+  writer.append(bodyOf("/a", 3000));
+  expect(await writer.commit()).toBe(false);
+  expect(await readdir(path)).toEqual(before);
+  expect((await openTier({ path })).has("/a")).toBe(false);
+});
+
 test("a tier that cannot be opened leaves no lock", async () => {
   const path = await freshFolder();
   const files = new FaultyFiles();

@@ -134,7 +134,7 @@ for (const [name, maxBytes, evicts] of [
           await rm(folder, { recursive: true, force: true });
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     ),
   );
 }

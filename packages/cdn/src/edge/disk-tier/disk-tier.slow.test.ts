@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -101,6 +101,9 @@ test.skipIf(smallDisk === undefined)("a disk that is really full (needs leave to
   expect(tier.stats).toMatchObject({ writeErrors: 1, corrupt: 0 });
   await verify(tier, "/1499");
   await tier.close();
+  // Not even a lock has room when it starts again.
+  await writeFile(join(smallDisk!, "others"), Buffer.alloc(4 * KIB * KIB)).catch(() => {});
+  await expect(writeFile(join(smallDisk!, "more"), Buffer.alloc(1))).rejects.toMatchObject({ code: "ENOSPC" });
 
   const again = await openTier({ path, maxBytes: 64 * KIB * KIB, volumeBytes: 256 * KIB, sliceBytes: 16 * KIB });
   expect(again.entries).toBeGreaterThan(50);

@@ -62,7 +62,7 @@ type Fault = (operation: "open" | "read" | "write", path: string) => void | Prom
 export class FaultyFiles implements DiskFiles {
   fault: Fault | undefined;
 
-  async open(path: string, access: "read" | "write" | "create"): Promise<OpenFile> {
+  async open(path: string, access: "write" | "create"): Promise<OpenFile> {
     await this.fault?.("open", path);
     const file = await systemFiles.open(path, access);
     return {

@@ -26,14 +26,15 @@ import {
 } from "./disk-options.ts";
 import { createDiskCounters, type DiskStats } from "./disk-stats.ts";
 import { type DiskWriter, SlicingWriter } from "./disk-writer.ts";
+import { isDiskFull } from "./files.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { createKeyHash, type KeyHash } from "./key-hash.ts";
 import { ReadBuffers } from "./read-buffers.ts";
 import { decodeRecord, recordBytes, SLICE_WORDS, sliceCount } from "./record.ts";
 import { VolumeSet } from "./volume-set.ts";
 
-/** Whole objects up to this size, head included, are read into memory of their own, which costs less than looking after it. */
-export const SMALL_READ_BYTES = 64 * 1024;
+/** Objects up to this size, head included, are read into memory of their own: above it, new memory costs several times the reading. */
+export const SMALL_READ_BYTES = 68 * 1024;
 /** A buffer has room for a slice and the head before it. */
 const HEAD_ROOM = 4 * 1024;
 /** Counts up when the files change their form: what an older release wrote is dropped then. */
@@ -49,7 +50,8 @@ export interface DiskTier extends AsyncDisposable {
   /** Counts a hit for an object that was answered from somewhere else, so that it is kept when its volume leaves. */
   touch(key: string): void;
   /**
-   * Begins to write an object, which takes the place of the one with the same key once it is committed.
+   * Begins to write an object, which takes the place of the one with the same key once it is committed. A writer holds memory until it is
+   * committed or aborted.
    *
    * @param head - the caller's description of the object; not to be changed afterwards.
    * @param length - bytes of the body, where known; a body of another length is not stored.
@@ -89,9 +91,14 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
   let unlock: (() => Promise<void>) | undefined;
   try {
     await files.makeFolder(path);
-    unlock = await lockFolder(path, files);
     const index = new DiskIndex();
     const volumes = new VolumeSet({ folder: path, files, index, logger });
+    unlock = await lockFolder(path, files).catch(async (error: unknown) => {
+      if (!isDiskFull(error)) throw error;
+      // No room for a lock: so nobody has one, and what fills the disk may well be the volumes.
+      await volumes.removeFirst(1);
+      return await lockFolder(path, files);
+    });
     const secret = await openFormat(settings, volumes);
     await volumes.load();
     const tier = new LogTier(settings, createKeyHash(secret), index, volumes, unlock);
@@ -113,7 +120,7 @@ async function openFormat({ path, files, logger }: DiskTierSettings, volumes: Vo
   );
   if (written !== undefined) return written;
   logger.info({ path }, "the disk tier starts empty");
-  await volumes.clear();
+  await volumes.removeFirst(Number.POSITIVE_INFINITY);
   const secret = randomBytes(16).toString("hex");
   await files.writeAll(file, JSON.stringify({ format: FORMAT, byteOrder: endianness(), secret }), "replace");
   return secret;
@@ -194,7 +201,7 @@ class LogTier implements DiskTier {
   }
 
   has(key: string): boolean {
-    return this.#index.find(this.#hashOf(key)) !== 0;
+    return this.#closing === undefined && this.#index.find(this.#hashOf(key)) !== 0;
   }
 
   touch(key: string): void {
@@ -280,7 +287,7 @@ class LogTier implements DiskTier {
   }
 
   async #close(): Promise<void> {
-    await this.#log.flush();
+    await this.#log.close();
     this.#volumes.close();
     await this.#unlock().catch((error: unknown) => {
       this.#settings.logger.warn({ err: error }, "the disk tier's lock cannot be removed");

@@ -3,7 +3,7 @@
 import { close, constants, fstat, ftruncate, open, read, writev } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 
-/** A file that is open for reading, and for writing where it was opened so. */
+/** A file that is open for reading and writing. */
 export interface OpenFile {
   size(): Promise<number>;
   /** Fills `into` from `position`. @returns the bytes read: fewer only where the file ends. */
@@ -16,7 +16,8 @@ export interface OpenFile {
 
 /** Files of one folder tree. What fails rejects with the system's error. */
 export interface DiskFiles {
-  open(path: string, access: "read" | "write" | "create"): Promise<OpenFile>;
+  /** Opens a file for reading and writing: one that is there, or a new one where there is none. */
+  open(path: string, access: "write" | "create"): Promise<OpenFile>;
   makeFolder(path: string): Promise<void>;
   list(folder: string): Promise<string[]>;
   readAll(path: string): Promise<Buffer>;
@@ -29,8 +30,19 @@ export interface DiskFiles {
 /** Buffers that one write takes: `IOV_MAX` of POSIX systems is 1024. */
 export const MAX_PARTS = 1024;
 
-const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC } = constants;
-const ACCESS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_TRUNC };
+const { O_CREAT, O_EXCL, O_RDWR } = constants;
+const ACCESS = { write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL };
+
+/** What the system calls an error: `ENOSPC` and the like. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** There is no room left, for anybody or for this user. */
+export function isDiskFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(reasonOf(error));
+}
 
 /** The files of this machine. Callbacks instead of node:fs/promises: a read costs a third less. */
 export const systemFiles: DiskFiles = {

@@ -3,7 +3,7 @@
 import { readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { CdnError } from "../../errors.ts";
-import type { DiskFiles } from "./files.ts";
+import { type DiskFiles, reasonOf } from "./files.ts";
 
 const NAME = "lock";
 
@@ -25,7 +25,7 @@ export async function lockFolder(folder: string, files: DiskFiles): Promise<() =
         if ((await contentOf(path, files)) === self) await files.remove(path);
       };
     } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
+      if (reasonOf(error) !== "EEXIST") throw error;
     }
     const holder = await contentOf(path, files);
     if (holder === undefined) continue;
@@ -46,7 +46,7 @@ async function takeAway(path: string, dead: string, folder: string, files: DiskF
   try {
     await files.move(path, aside);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return;
+    if (reasonOf(error) === "ENOENT") return;
     throw error;
   }
   const taken = await contentOf(aside, files);
@@ -61,7 +61,7 @@ async function contentOf(path: string, files: DiskFiles): Promise<string | undef
   try {
     return (await files.readAll(path)).toString().trim();
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
+    if (reasonOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -73,7 +73,7 @@ async function isAlive(holder: string): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (isCode(error, "ESRCH")) return false;
+    if (reasonOf(error) === "ESRCH") return false;
   }
   const now = await identityOf(pid);
   return now === String(pid) || now === holder;
@@ -90,8 +90,4 @@ async function identityOf(pid: number): Promise<string> {
   } catch {
     return String(pid);
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

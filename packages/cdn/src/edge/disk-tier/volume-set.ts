@@ -114,12 +114,12 @@ export class VolumeSet {
     }
   }
 
-  /** Removes every volume in the folder, whatever is in it. */
-  async clear(): Promise<void> {
+  /** Removes the files of the first volumes in the folder, whatever is in them. */
+  async removeFirst(count: number): Promise<void> {
     const { folder, files } = this.#options;
-    for (const name of await files.list(folder)) {
-      if (parseVolumeName(name) !== undefined) await files.remove(join(folder, name));
-    }
+    const names = (await files.list(folder)).filter((name) => parseVolumeName(name) !== undefined).toSorted();
+    // Names begin with the sequence number, and each volume has two.
+    for (const name of names.slice(0, count * 2)) await files.remove(join(folder, name));
   }
 
   /** Writes no more to the active volume. */
@@ -131,6 +131,7 @@ export class VolumeSet {
   async begin(): Promise<Volume> {
     const { folder, files } = this.#options;
     const sequence = this.#next;
+    this.#next += 1;
     const data = await files.open(volumePath(folder, sequence, "volume"), "create");
     let journal: OpenFile;
     try {
@@ -140,7 +141,6 @@ export class VolumeSet {
       throw error;
     }
     const volume = new Volume({ folder, files, sequence, data, journal, dataBytes: 0, journalBytes: 0 });
-    this.#next += 1;
     this.#volumes.set(sequence, volume);
     this.#active = volume;
     return volume;
