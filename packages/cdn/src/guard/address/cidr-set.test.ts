@@ -122,3 +122,47 @@ test("addresses are written as RFC 5952 says", () => {
     expect(formatAddress(parseAddress(text)!)).toBe(text);
   }
 });
+
+test("property: addresses are read as ipaddr.js reads them, but for IPv4 in anything else than four decimal numbers", () => {
+  const piece = fc.constantFrom(
+    "0",
+    "1",
+    "9",
+    "25",
+    "255",
+    "256",
+    ".",
+    ":",
+    "::",
+    "ffff",
+    "::ffff:",
+    "a",
+    "%1",
+    "-",
+    "01",
+    " ",
+  );
+  const text = fc.oneof(
+    fc.array(piece, { maxLength: 9 }).map((pieces) => pieces.join("")),
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.ipV4().map((ipv4) => `::ffff:${ipv4}`),
+  );
+  fc.assert(
+    fc.property(text, (written) => {
+      const isAddress = written.includes(":")
+        ? ipaddr.IPv6.isValid(written)
+        : ipaddr.IPv4.isValidFourPartDecimal(written) && !/(?:^|\.)0\d/.test(written);
+      const read = parseAddress(written);
+      expect(read !== undefined, written).toBe(isAddress);
+      if (read === undefined) return;
+      const expected = ipaddr.process(written);
+      expect(formatAddress(read)).toBe(expected instanceof ipaddr.IPv6 ? rfc5952(expected) : expected.toString());
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+function rfc5952(address: ipaddr.IPv6): string {
+  return new ipaddr.IPv6(address.parts).toRFC5952String();
+}

@@ -55,60 +55,64 @@ export function createTokenCarrier({ path = false, query, header, cookie }: Toke
 
   return (request) => {
     let { target, headers } = request;
-    let candidates: Candidate[] | undefined;
-    const found = (token: string, place: Candidate["place"]): void => {
-      candidates ??= [];
-      if (candidates.length < MAX_CANDIDATES) candidates.push({ token, place });
-    };
+    let candidates = NONE;
     if (path && target.charCodeAt(1) === 0x7e) {
-      const end = segmentEnd(target);
-      found(target.slice(2, end), "path");
-      target = target.charCodeAt(end) === 0x2f ? target.slice(end) : `/${target.slice(end)}`;
+      const slash = target.indexOf("/", 2);
+      const end = slash === -1 ? target.length : slash;
+      candidates = [{ token: target.slice(2, end), place: "path" }];
+      target = slash === -1 ? "/" : target.slice(slash);
     }
-    if (param !== undefined && target.includes(param)) target = withoutParam(target, param, found);
+    if (param !== undefined && target.includes(param)) {
+      const taken = withoutParam(target, param);
+      candidates = withMore(candidates, taken.tokens, "query");
+      target = taken.rest;
+    }
     if (field !== undefined) {
       const value = headers[field];
       const token = field === "authorization" && value !== undefined ? bearerOf(value) : value;
       if (token !== undefined) {
-        found(token, "header");
+        candidates = withMore(candidates, [token], "header");
         headers = withHeader(headers, field, undefined);
       }
     }
-    if (pair !== undefined) {
-      const cookies = headers.cookie;
-      if (cookies?.includes(pair)) {
-        const rest = withoutCookie(cookies, pair, found);
-        if (rest !== cookies) headers = withHeader(headers, "cookie", rest === "" ? undefined : rest);
+    if (pair !== undefined && headers.cookie?.includes(pair)) {
+      const taken = withoutCookie(headers.cookie, pair);
+      if (taken.tokens.length > 0) {
+        candidates = withMore(candidates, taken.tokens, "cookie");
+        headers = withHeader(headers, "cookie", taken.rest === "" ? undefined : taken.rest);
       }
     }
-    return { candidates: candidates ?? NONE, target, headers };
+    return { candidates, target, headers };
   };
 }
 
-type Found = (token: string, place: Candidate["place"]) => void;
-
-function segmentEnd(target: string): number {
-  for (let at = 2; at < target.length; at += 1) {
-    const code = target.charCodeAt(at);
-    if (code === 0x2f || code === 0x3f) return at;
-  }
-  return target.length;
+function withMore(
+  candidates: readonly Candidate[],
+  tokens: readonly string[],
+  place: Candidate["place"],
+): readonly Candidate[] {
+  const more = tokens.slice(0, MAX_CANDIDATES - candidates.length).map((token) => ({ token, place }));
+  return candidates.length === 0 ? more : [...candidates, ...more];
 }
 
-function withoutParam(target: string, param: string, found: Found): string {
+/** Tokens found in a text, and the text without them. */
+interface Found {
+  readonly tokens: readonly string[];
+  readonly rest: string;
+}
+
+function withoutParam(target: string, param: string): Found {
   const question = target.indexOf("?");
-  if (question === -1) return target;
+  const tokens: string[] = [];
+  if (question === -1) return { tokens, rest: target };
   let rest = "";
-  let taken = false;
   for (const piece of target.slice(question + 1).split("&")) {
-    if (piece.startsWith(param)) {
-      found(piece.slice(param.length), "query");
-      taken = true;
-    } else rest += rest === "" ? piece : `&${piece}`;
+    if (piece.startsWith(param)) tokens.push(piece.slice(param.length));
+    else rest += rest === "" ? piece : `&${piece}`;
   }
-  if (!taken) return target;
+  if (tokens.length === 0) return { tokens, rest: target };
   const path = target.slice(0, question);
-  return rest === "" ? path : `${path}?${rest}`;
+  return { tokens, rest: rest === "" ? path : `${path}?${rest}` };
 }
 
 /** What other schemes carry is not for us, and goes on as it is. */
@@ -116,15 +120,13 @@ function bearerOf(value: string): string | undefined {
   return /^bearer +([^ ]+)$/i.exec(value)?.[1];
 }
 
-function withoutCookie(cookies: string, pair: string, found: Found): string {
+function withoutCookie(cookies: string, pair: string): Found {
+  const tokens: string[] = [];
   let rest = "";
-  let taken = false;
   for (const piece of cookies.split(";")) {
     const cookie = piece.trim();
-    if (cookie.startsWith(pair)) {
-      found(cookie.slice(pair.length), "cookie");
-      taken = true;
-    } else if (cookie !== "") rest += rest === "" ? cookie : `; ${cookie}`;
+    if (cookie.startsWith(pair)) tokens.push(cookie.slice(pair.length));
+    else if (cookie !== "") rest += rest === "" ? cookie : `; ${cookie}`;
   }
-  return taken ? rest : cookies;
+  return { tokens, rest };
 }
