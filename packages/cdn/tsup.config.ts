@@ -1,10 +1,13 @@
 import { defineConfig } from "tsup";
 
+const library = { index: "src/index.ts", "program/index": "src/program/index.ts" };
+
 export default defineConfig({
-  entry: ["src/index.ts"],
+  // What bin/ami-edge.js runs. It has to be a file of its own: each process of an edge starts with it.
+  entry: { ...library, "program/main": "src/program/main.ts" },
   format: "esm",
   target: "es2023",
-  dts: true,
+  dts: { entry: library },
   clean: true,
   sourcemap: true,
 });
