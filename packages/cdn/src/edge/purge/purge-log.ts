@@ -95,6 +95,14 @@ export class PurgeLog {
     return { generation: this.#generation, hard: this.#hard, soft: this.#soft };
   }
 
+  /**
+   * Goes on at a greater generation. A log that was read back must: before the process ended it may have given out generations, to what is on
+   * a disk now, of purges that were not written down.
+   */
+  advance(generation: number): void {
+    this.#generation = Math.max(this.#generation, generation);
+  }
+
   /** Purges. @returns the generation from which on a fill may be a hit again. */
   purge(purge: Purge): number {
     this.#generation += 1;
