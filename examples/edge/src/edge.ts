@@ -1,6 +1,7 @@
-/** The reference edge: a cache in front of an origin or of another edge. */
+/** The reference edge: `ami-edge` within this process, with the counters that the demo's page shows. */
 
-import { createEdge, createServer, type Edge, type FetchHandler, rawHandler } from "@ami-streams/cdn";
+import { type FetchHandler, type RawFetchHandler, rawHandler } from "@ami-streams/cdn";
+import { startEdgeProgram } from "@ami-streams/cdn/program";
 import type { Logger } from "pino";
 
 /** How to run an edge. */
@@ -14,6 +15,8 @@ export interface EdgeOptions {
   readonly memory?: number;
   /** Shown in `Cache-Status`. Default `edge`. */
   readonly name?: string;
+  /** Port for operators, on the same address: `/metrics`, `/readyz`, `/stats`. Default: none. */
+  readonly adminPort?: number;
   readonly logger: Logger;
 }
 
@@ -32,30 +35,50 @@ export async function startEdge({
   upstreams,
   memory = 256 * 1024 * 1024,
   name = "edge",
+  adminPort,
   logger,
 }: EdgeOptions): Promise<RunningEdge> {
-  await using opened = new AsyncDisposableStack();
-  // No answer of our origin depends on a query but a blocking reload's: no other may make the edge ask again.
-  const cache = { maxBytes: memory, keepParams: [] };
-  const edge = opened.use(createEdge({ upstreams, cache, name, logger }));
-  const server = opened.use(await createServer({ port, host, handler: withStats(edge), closeDeadline: 1000, logger }));
-  const resources = opened.move();
-  const close = () => resources.disposeAsync();
-  return { url: server.url, close, [Symbol.asyncDispose]: close };
+  const program = await startEdgeProgram({
+    source: {
+      flags: {
+        port,
+        host,
+        upstreams,
+        memory,
+        name,
+        // No answer of our origin depends on a query but a blocking reload's: no other may make the edge ask again.
+        cache: { keepParams: [] },
+        drain: "1s",
+        admin: adminPort === undefined ? false : { host, port: adminPort },
+      },
+    },
+    logger,
+    around: withStats,
+  });
+  const { url, close } = program;
+  return { url, close, [Symbol.asyncDispose]: close };
+}
+
+interface Counters {
+  readonly requests: number;
+  readonly hits: number;
+  readonly bytesFromUpstream: number;
+  readonly bytesToClients: number;
+  readonly bytes: number;
 }
 
 /** Answers `/stats.json` itself. Everything else keeps the edge's fast seam. */
-function withStats(edge: Edge): FetchHandler {
+function withStats(edge: RawFetchHandler, stats: Counters): FetchHandler {
   const handler: FetchHandler = (request, connection) => {
-    if (new URL(request.url).pathname !== statsPath) return edge.handle(request, connection);
-    const { requests, hits, bytesFromUpstream, bytesToClients, bytes } = edge.stats;
+    if (new URL(request.url).pathname !== statsPath) return edge(request, connection);
+    const { requests, hits, bytesFromUpstream, bytesToClients, bytes } = stats;
     return Response.json(
       { requests, hits, bytesFromUpstream, bytesToClients, cachedBytes: bytes },
       { headers: { "cache-control": "no-store", "access-control-allow-origin": "*" } },
     );
   };
   return Object.assign(handler, {
-    [rawHandler]: (raw: Parameters<Edge["handle"][typeof rawHandler]>[0]) =>
-      raw.target.startsWith(statsPath) ? undefined : edge.handle[rawHandler](raw),
+    [rawHandler]: (raw: Parameters<RawFetchHandler[typeof rawHandler]>[0]) =>
+      raw.target.startsWith(statsPath) ? undefined : edge[rawHandler](raw),
   });
 }

@@ -1,6 +1,6 @@
 /** Runs an edge alone, set up by environment variables: `node dist/main.js`. */
 
-import { logLevel, runProgram, serveMetrics } from "@ami-streams/example-program";
+import { logLevel, runProgram } from "@ami-streams/example-program";
 import { cleanEnv, num, str } from "envalid";
 import pino from "pino";
 import { startEdge } from "./edge.ts";
@@ -16,7 +16,6 @@ const env = cleanEnv(process.env, {
 });
 
 await runProgram(async (opened) => {
-  if (env.METRICS_PORT !== undefined) opened.use(serveMetrics(env.METRICS_PORT, env.HOST));
   const edge = opened.use(
     await startEdge({
       port: env.PORT,
@@ -24,6 +23,7 @@ await runProgram(async (opened) => {
       upstreams: env.UPSTREAMS.split(/[\s,]+/),
       memory: env.MEMORY_MIB * 1024 * 1024,
       name: env.NAME,
+      ...(env.METRICS_PORT !== undefined && { adminPort: env.METRICS_PORT }),
       logger: pino({ level: env.LOG_LEVEL }),
     }),
   );

@@ -9,7 +9,7 @@ import type { RawFetchHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
 import { createServer } from "../server/server.ts";
 import { type AdministeredProgram, createAdmin, type ReloadResult } from "./admin/admin.ts";
-import { installMetrics, type MetricsCollector } from "./admin/collect-metrics.ts";
+import { installMetrics, type MetricsCollector, NO_METRICS } from "./admin/collect-metrics.ts";
 import { mergeMetrics } from "./admin/merge-metrics.ts";
 import { type ProgramReport, type ReloadCounts, reportOf } from "./admin/program-report.ts";
 import { diffConfigs, effectiveConfig } from "./config/config-diff.ts";
@@ -65,7 +65,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const config = await loadConfig(options.source);
   const logger = options.logger ?? openProgramLog(config.log.level);
   await using opened = new AsyncDisposableStack();
-  const collector = opened.use(installMetrics());
+  const collector = opened.use(config.admin === false ? NO_METRICS : installMetrics());
   const processes = await startProcesses(config, options, { collector, logger });
   opened.defer(() => processes.close());
   const program = new Program(options.source, config, processes, collector, logger);

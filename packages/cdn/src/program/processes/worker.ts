@@ -1,22 +1,20 @@
 /** A worker process: serves what its parent tells it to, and ends with it. */
 
-import type { Logger } from "../../logger.ts";
-import { installMetrics } from "../admin/collect-metrics.ts";
+import { installMetrics, NO_METRICS } from "../admin/collect-metrics.ts";
 import { openProgramLog } from "../program-log.ts";
 import { type Ask, errorData, type Question, type Reply } from "./channel.ts";
 import { type ServingProcess, serveEdge } from "./serving-process.ts";
 
 /** Runs until the parent says that it is over, or is gone. */
 export function runWorker(): void {
-  const collector = installMetrics();
-  let logger: Logger | undefined;
   let serving: ServingProcess | undefined;
 
   const answer = async (ask: Ask): Promise<unknown> => {
     switch (ask.kind) {
       case "start": {
         const { config, index, reusePort } = ask;
-        logger = openProgramLog(config.log.level, { process: index });
+        const collector = config.admin === false ? NO_METRICS : installMetrics();
+        const logger = openProgramLog(config.log.level, { process: index });
         serving = await serveEdge({ config, logger, collector, index, reusePort });
         return { url: serving.url, port: serving.port };
       }
