@@ -209,15 +209,17 @@ function logFileOf({ log }: CheckedConfig): string {
   return log.file ?? "-";
 }
 
-/** Each process has its part of the memory: they hold different objects only where a hash of the key says so. */
+/** Each process has its part of the memory. */
 function cacheOptions({ memory, processes, cache }: CheckedConfig): EdgeCacheOptions {
-  const { negativeTtl, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...keys } = cache;
+  const { negativeTtl, staleIfDisconnected, heuristic, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...rest } = cache;
   const maxBytes = Math.max(1, Math.floor(memory / processes));
   return {
-    ...keys,
+    ...rest,
     maxBytes,
     maxObjectBytes: Math.min(maxObjectBytes, maxBytes),
     ...(negativeTtl !== undefined && { negativeTtl: negativeTtl / 1000 }),
+    ...(staleIfDisconnected !== undefined && { staleIfDisconnected: staleIfDisconnected / 1000 }),
+    ...(heuristic !== undefined && { heuristic: heuristic && { ...heuristic, max: heuristic.max / 1000 } }),
   };
 }
 

@@ -74,7 +74,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   if (config.admin !== false) {
     const { host, port, token } = config.admin;
     const admin = await createServer({
-      handler: createAdmin({ program, token }),
+      handler: createAdmin({ program, token, host }),
       host,
       port,
       closeDeadline: 0,

@@ -29,6 +29,8 @@ export interface AdminOptions {
   readonly program: AdministeredProgram;
   /** Asked for by everything but `/healthz` and `/readyz`. Without one, only clients on this machine may change anything. */
   readonly token?: string | undefined;
+  /** Address that is listened on. On this machine's own, nobody may come by a name that somebody else could point there. */
+  readonly host: string;
 }
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -64,7 +66,7 @@ const CHANGE: Readonly<Record<string, Route>> = {
 };
 
 /** Answers operators. */
-export function createAdmin({ program, token }: AdminOptions): FetchHandler {
+export function createAdmin({ program, token, host }: AdminOptions): FetchHandler {
   return async (request, connection) => {
     const response = await answer(request, connection?.remoteAddress ?? "");
     response.headers.set("cache-control", "no-store");
@@ -76,7 +78,8 @@ export function createAdmin({ program, token }: AdminOptions): FetchHandler {
     const isRead = request.method === "GET" || request.method === "HEAD";
     const route = (isRead ? READ : CHANGE)[url.pathname];
     if (route === undefined) return noRoute(url.pathname);
-    if (isOfPage(request.headers) || (token === undefined && !isOwnName(url.hostname))) {
+    const isOwn = !isRead || isLoopback(host);
+    if (isOfPage(request.headers) || (token === undefined && isOwn && !isOwnName(url.hostname))) {
       return refuse(403, "FORBIDDEN", "web pages may not ask here");
     }
     if (!OPEN.has(url.pathname) && token !== undefined && !isToken(request.headers.get("authorization"), token)) {
@@ -116,7 +119,7 @@ function isOwnName(host: string): boolean {
 }
 
 function isLoopback(address: string): boolean {
-  return address === "::1" || /^(?:::ffff:)?127\./.test(address);
+  return address === "::1" || address === "localhost" || /^(?:::ffff:)?127\./.test(address);
 }
 
 function isToken(field: string | null, token: string): boolean {

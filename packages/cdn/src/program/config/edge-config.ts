@@ -181,6 +181,25 @@ export interface CacheConfig {
   readonly negativeTtl?: Duration;
   /** Objects above this are passed on without being stored. Default 64 MiB. */
   readonly maxObjectBytes?: Size;
+  /**
+   * How a lifetime is guessed for an answer that names none, but has `Last-Modified`: a share of the time since then, and a bound. False:
+   * never. Default a tenth, and 5 min.
+   */
+  readonly heuristic?: { readonly fraction: number; readonly max: Duration } | false;
+  /** How long past its freshness an object is served when no upstream answers at all, where it says nothing of that. Default 30 s. */
+  readonly staleIfDisconnected?: Duration;
+  /** Response fields like `CDN-Cache-Control` (RFC 9213) that count instead of `Cache-Control`, the first that is there. Default that one. */
+  readonly targetedFields?: readonly string[];
+  /** Which `Cache-Control` directives of requests count. Default `harmless`: those by which nobody can make an edge ask its upstream. */
+  readonly requestDirectives?: "ignore" | "harmless" | "all";
+  /** Whether answers with `Set-Cookie` are stored. The cookie then goes to everybody. Default false. */
+  readonly storeSetCookie?: boolean;
+  /** Whether clients see `Surrogate-Key`, `Cache-Tag` and `Surrogate-Control`. Default false. */
+  readonly exposeTags?: boolean;
+  /** Slices, in which ranges of long objects are fetched and stored. Default 1 MiB. */
+  readonly sliceBytes?: Size;
+  /** Ranges of objects above this are answered by slices. Default 8 MiB. */
+  readonly sliceAbove?: Size;
 }
 
 /** Who may ask. */

@@ -19,6 +19,7 @@ import {
   textsByName,
   whole,
 } from "./fields.ts";
+import { connections, disk, live, notYet, purge } from "./pending.ts";
 
 /** Processes that share a port, at most. */
 export const MAX_PROCESSES = 256;
@@ -113,6 +114,21 @@ const cache = v.pipe(
     keepParams: v.optional(texts),
     negativeTtl: v.optional(durationOrZero),
     maxObjectBytes: v.optional(size),
+    heuristic: v.optional(
+      v.lazy((input) =>
+        input === false ? v.literal(false) : section({ fraction: share, max: durationOrZero }),
+      ) as v.GenericSchema<
+        false | { fraction: number; max: number | string },
+        false | { fraction: number; max: number }
+      >,
+    ),
+    staleIfDisconnected: v.optional(durationOrZero),
+    targetedFields: v.optional(texts),
+    requestDirectives: v.optional(oneOf(["ignore", "harmless", "all"])),
+    storeSetCookie: v.optional(flag),
+    exposeTags: v.optional(flag),
+    sliceBytes: v.optional(size),
+    sliceAbove: v.optional(size),
   }),
   v.check(
     ({ ignoreParams, keepParams }) => ignoreParams === undefined || keepParams === undefined,
@@ -181,6 +197,7 @@ const guard = section({
       v.check(({ keys, secret }) => (keys === undefined) !== (secret === undefined), "give one of keys and secret"),
     ),
   ),
+  connections: notYet(connections),
   rateLimits: v.optional(
     v.array(
       section({
@@ -281,7 +298,10 @@ export const edgeConfigSchema = section({
   ),
   timeouts: v.optional(timeouts),
   memory: v.optional(size, 256 * 1024 * 1024),
+  disk: notYet(disk),
   cache: v.optional(cache, {}),
+  purge: notYet(purge),
+  live: notYet(live),
   guard: v.optional(guard, {}),
   tls: v.optional(section({ cert: text, key: text, minVersion: v.optional(oneOf(["TLSv1.2", "TLSv1.3"])) })),
   limits: v.optional(limits, {}),
