@@ -18,7 +18,8 @@ const edge = createEdge({
   upstreams: [
     (request) => {
       const size = Number(/(\d+)\.bin$/.exec(request.url)?.[1]);
-      return bytesResponse(Buffer.alloc(size, 0x61), { headers: { "cache-control": "public, max-age=86400" } });
+      const headers = { "cache-control": "public, max-age=86400", date: new Date().toUTCString() };
+      return bytesResponse(Buffer.alloc(size, 0x61), { headers });
     },
   ],
 });
