@@ -5,7 +5,7 @@ import { type CidrSet, createCidrSet } from "./address/cidr-set.ts";
 import { type ClientAddress, parseAddress } from "./address/client-address.ts";
 
 /** Addresses that are counted at a time, about 100 bytes each. Those beyond are not counted: better one too many than an innocent shut out. */
-export const MAX_COUNTED_ADDRESSES = 1_000_000;
+const MAX_COUNTED_ADDRESSES = 1_000_000;
 
 /** Options of {@link createConnectionGate}. */
 export interface ConnectionGateOptions {
@@ -13,7 +13,7 @@ export interface ConnectionGateOptions {
   readonly perAddress: number;
   /** Addresses and networks that may have as many as they like: proxies in front. */
   readonly exempt?: readonly string[];
-  /** Default {@link MAX_COUNTED_ADDRESSES}. */
+  /** Default 1,000,000. */
   readonly maxAddresses?: number;
 }
 

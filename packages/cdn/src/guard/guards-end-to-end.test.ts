@@ -8,6 +8,7 @@ import { createOrigin } from "../origin/origin.ts";
 import { dial } from "../server/http1.test-setup.ts";
 import { createServer } from "../server/server.ts";
 import { createMemoryStore } from "../store/memory-store.ts";
+import { createConnectionGate } from "./connection-gate.ts";
 import { allowCredentials } from "./credentials.ts";
 import { SECRET } from "./guard.test-setup.ts";
 import { type Guard, withGuards } from "./guard.ts";
@@ -144,6 +145,26 @@ test("a plain handler behind a guard is served the same way", async () => {
   onTestFinished(() => server.close());
   expect(await (await fetch(sign(`${server.url}/vod/film/x`, "ann"))).text()).toBe("plain");
   expect((await fetch(`${server.url}/vod/film/x`)).status).toBe(403);
+});
+
+test("an address that has its connections open gets no other one until one of them ends", async () => {
+  const gate = createConnectionGate({ perAddress: 2 });
+  const plain: FetchHandler = () => bytesResponse(Buffer.from("plain"));
+  const server = await createServer({ handler: plain, port: 0, host: "127.0.0.1", gate });
+  onTestFinished(() => server.close());
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const first = await dial(server);
+  const second = await dial(server);
+  for (const client of [first, second]) {
+    client.write(request);
+    await client.until(/plain$/);
+  }
+  expect(await (await dial(server)).closed()).toBe("");
+  first.socket.destroy();
+  await expect.poll(() => server.connections).toBe(1);
+  const third = await dial(server);
+  third.write(request);
+  expect(await third.until(/plain$/)).toContain("200");
 });
 
 test("what is no origin is refused as an option", () => {

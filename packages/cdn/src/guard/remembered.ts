@@ -1,7 +1,7 @@
 /** What was found out once and holds for a while, such as that a token is genuine: looked up instead of worked out again. */
 
 /** Entries of one generation, see {@link Remembered}. */
-export const DEFAULT_REMEMBERED = 32_768;
+const DEFAULT_REMEMBERED = 32_768;
 /** Characters of the keys of one generation. */
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 

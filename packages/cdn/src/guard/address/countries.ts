@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { type ClientAddress, formatAddress } from "./client-address.ts";
 
 /** Milliseconds between two looks at the file. */
-export const DATABASE_POLL_INTERVAL = 5000;
+const DATABASE_POLL_INTERVAL = 5000;
 /** Records that are kept decoded. */
 const CACHED_RECORDS = 10_000;
 

@@ -10,7 +10,7 @@ import { type CidrSet, createCidrSet } from "./cidr-set.ts";
 import { addressOf, type ClientAddress, formatAddress, parseAddress } from "./client-address.ts";
 
 /** Proxies in a row that are looked through. */
-export const MAX_PROXIES = 16;
+const MAX_PROXIES = 16;
 
 /** Options of {@link trustProxies}. */
 export interface TrustProxiesOptions {

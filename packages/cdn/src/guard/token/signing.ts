@@ -20,11 +20,11 @@ import { CdnError } from "../../errors.ts";
 import { normalizeScope } from "../path-scope.ts";
 import { addressesOf, type Grant, type TokenFault } from "./grant.ts";
 
-/** Secret of a key: bytes, or text that stands for its UTF-8. At least {@link MIN_SECRET_BYTES}. */
+/** Secret of a key: bytes, or text that stands for its UTF-8. At least 16 bytes. */
 export type SigningSecret = string | Uint8Array;
 
 /** 16 bytes: less than that can be guessed. 32 random ones are good. */
-export const MIN_SECRET_BYTES = 16;
+const MIN_SECRET_BYTES = 16;
 /** Characters. Longer ones are refused unread. */
 export const MAX_TOKEN_LENGTH = 1024;
 

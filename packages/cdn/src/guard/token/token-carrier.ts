@@ -17,7 +17,7 @@ export interface TokenPlaces {
 }
 
 /** More are not tried: a client chooses how many it sends. */
-export const MAX_CANDIDATES = 4;
+const MAX_CANDIDATES = 4;
 
 /** A token, and where it stood. */
 export interface Candidate {
@@ -26,7 +26,7 @@ export interface Candidate {
 }
 
 /** A request taken apart. */
-export interface Taken {
+interface Taken {
   readonly candidates: readonly Candidate[];
   /** Without tokens. */
   readonly target: string;

@@ -37,7 +37,7 @@ export interface TokenGuardOptions {
 }
 
 /** Finds out whether a token is genuine, and what it grants. */
-export type TokenVerifier = (token: string) => Grant | TokenFault | Promise<Grant | TokenFault>;
+type TokenVerifier = (token: string) => Grant | TokenFault | Promise<Grant | TokenFault>;
 
 interface TokenGuardParts extends TokenGuardOptions {
   readonly places: TokenPlaces;
