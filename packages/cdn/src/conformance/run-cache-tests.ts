@@ -11,27 +11,22 @@ import { createRequire, registerHooks } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import * as undici from "undici";
 import { createEdge } from "../edge/edge.ts";
 import { createServer } from "../server/server.ts";
 
 /** What a test is about: a requirement of the standard, what a good cache does, or only what this one does. */
 export type Kind = "required" | "optimal" | "check";
 
-/** What became of a test, as the suite itself reads its results. */
-export type Verdict =
-  | "pass"
-  | "fail"
-  /** A test that it depends on did not pass. */
-  | "dependency"
-  /** What it takes for granted went wrong, so that it says nothing of what it is about. */
-  | "setup";
-
-/** One test. */
-export interface TestResult {
+/** What became of one test. */
+export interface TestOutcome {
   readonly id: string;
   readonly suite: string;
   readonly kind: Kind;
-  readonly verdict: Verdict;
+  /** Tests without which this one says nothing. */
+  readonly dependsOn: readonly string[];
+  /** `setup`: what it takes for granted went wrong, so that it says nothing of what it is about. */
+  readonly outcome: "pass" | "fail" | "setup";
   /** What the suite says, where it did not pass. */
   readonly message?: string;
 }
@@ -39,7 +34,6 @@ export interface TestResult {
 interface SuiteTest {
   readonly id: string;
   readonly kind?: Kind;
-  readonly browser_only?: boolean;
   readonly depends_on?: readonly string[];
   dump?: boolean;
 }
@@ -63,10 +57,10 @@ if (process.send === undefined) process.stdout.write(results.map((result) => `${
 else process.send(results, () => process.exit());
 
 /** Runs all tests of a suite that apply to a proxy, or only some. */
-async function runSuite(folder: string, ids: readonly string[]): Promise<readonly TestResult[]> {
+async function runSuite(folder: string, ids: readonly string[]): Promise<readonly TestOutcome[]> {
   const isOld = !existsSync(join(folder, "test-engine"));
   const engine = isOld ? folder : join(folder, "test-engine");
-  borrowUndici(folder);
+  if (!isOld) borrowUndici(folder);
   const load = (...path: string[]) => import(pathToFileURL(join(...path)).href);
   const suites: readonly Suite[] = (await load(folder, "tests", "index.mjs")).default;
   const runner = await load(engine, "client", "runner.mjs");
@@ -74,7 +68,8 @@ async function runSuite(folder: string, ids: readonly string[]): Promise<readonl
     ids.length === 0
       ? suites
       : suites.map((suite) => ({ ...suite, tests: suite.tests.filter(({ id }) => ids.includes(id)) }));
-  if (ids.length > 0) for (const { tests } of chosen) for (const test of tests) test.dump = true;
+  // One alone shows what is said on both sides.
+  if (ids.length === 1) for (const { tests } of chosen) for (const test of tests) test.dump = true;
   // It prints each request that its origin did not expect.
   else console.log = console.error = () => {};
 
@@ -85,7 +80,7 @@ async function runSuite(folder: string, ids: readonly string[]): Promise<readonl
     const fetch = createRequire(join(folder, "package.json"))("node-fetch");
     await runner.runTests(chosen, fetch, false, server.url, AT_ONCE);
   } else await runner.runTests(chosen, false, server.url, AT_ONCE);
-  return judge(suites, runner.getResults());
+  return outcomesOf(suites, runner.getResults());
 }
 
 /** The suite's own origin, on a free port. */
@@ -109,9 +104,10 @@ async function serveOrigin(engine: string, load: (...path: string[]) => Promise<
   };
 }
 
-/** A checkout without what it depends on gets the one module that its client needs. */
+/** A checkout without what it depends on gets the one module that its client needs, and a `fetch` that goes with it. */
 function borrowUndici(folder: string): void {
   const root = pathToFileURL(folder).href;
+  Object.assign(globalThis, { fetch: undici.fetch });
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === "undici" && context.parentURL?.startsWith(root)
@@ -120,31 +116,16 @@ function borrowUndici(folder: string): void {
   });
 }
 
-/** Reads the results as the suite does where it shows them. */
-function judge(suites: readonly Suite[], results: RawResults): readonly TestResult[] {
-  const tests = new Map(suites.flatMap((suite) => suite.tests.map((test) => [test.id, test] as const)));
-  const verdictOf = ({ id, depends_on = [] }: SuiteTest): Verdict => {
-    const result = results[id];
-    for (const name of depends_on) {
-      const other = tests.get(name);
-      if (other !== undefined && results[name] !== undefined && verdictOf(other) !== "pass") return "dependency";
-    }
-    if (result === true) return "pass";
-    return result?.[0] === "Setup" ? "setup" : "fail";
-  };
-  const judged: TestResult[] = [];
-  for (const suite of suites) {
-    for (const test of suite.tests) {
-      const result = results[test.id];
-      if (test.browser_only || result === undefined) continue;
-      judged.push({
-        id: test.id,
-        suite: suite.id,
-        kind: test.kind ?? "required",
-        verdict: verdictOf(test),
-        ...(result !== true && { message: result[1] }),
-      });
+function outcomesOf(suites: readonly Suite[], results: RawResults): readonly TestOutcome[] {
+  const outcomes: TestOutcome[] = [];
+  for (const { id: suite, tests } of suites) {
+    for (const { id, kind = "required", depends_on: dependsOn = [] } of tests) {
+      const result = results[id];
+      if (result === undefined) continue;
+      const test = { id, suite, kind, dependsOn };
+      if (result === true) outcomes.push({ ...test, outcome: "pass" });
+      else outcomes.push({ ...test, outcome: result[0] === "Setup" ? "setup" : "fail", message: result[1] });
     }
   }
-  return judged;
+  return outcomes;
 }

@@ -30,7 +30,7 @@ import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, storagePolicyOf } from "./o
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { Purge } from "./purge/purge.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
-import { DEFAULT_SLICE_ABOVE, DEFAULT_SLICE_BYTES, Slices } from "./slices/slices.ts";
+import { DEFAULT_SLICE_ABOVE_BYTES, DEFAULT_RANGE_SLICE_BYTES, Slices } from "./slices/slices.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
 import { type Forwarder, isLoop } from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
@@ -89,7 +89,7 @@ export class EdgeCache {
     const shared = { upstream, timeouts, clock, systemClock, policy: storagePolicyOf(cache), counters };
     const forwarder = this.#forwarder;
     this.#flights = new Flights({ ...shared, tier: this.#tier, forwarder, purges: parts.purges });
-    const { sliceBytes = DEFAULT_SLICE_BYTES, sliceAbove = DEFAULT_SLICE_ABOVE } = cache;
+    const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES, sliceAbove = DEFAULT_SLICE_ABOVE_BYTES } = cache;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
     this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
     this.#passing = new Passing({

@@ -6,11 +6,10 @@ import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
 import { silentLogger } from "../logger.ts";
 import { EdgeCache } from "./edge-cache.ts";
 import { checkEdgeOptions, type EdgeOptions } from "./options.ts";
+import { createPeerUpstream } from "./peers/peer-upstream.ts";
 import { type EdgeStats, observeStats } from "./stats.ts";
-import { createFailover } from "./upstream/failover.ts";
-import { createHandlerUpstream } from "./upstream/handler-upstream.ts";
-import { createHttpUpstream } from "./upstream/http-upstream.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream/upstream.ts";
+import { createUpstreams } from "./upstream/upstreams.ts";
 
 /** A caching edge. */
 export interface Edge extends AsyncDisposable {
@@ -36,12 +35,15 @@ export function createEdge(options: EdgeOptions): Edge {
   const clock = options.clock ?? (() => Math.floor(performance.now()));
   const systemClock = options.clock ?? (() => Date.now());
   const timeouts = { ...DEFAULT_UPSTREAM_TIMEOUTS, ...options.timeouts };
-  const upstreams = options.upstreams.map((upstream, index) =>
-    typeof upstream === "string"
-      ? createHttpUpstream(upstream, timeouts)
-      : createHandlerUpstream(upstream, `upstream ${index + 1}`),
-  );
-  const upstream = createFailover({ upstreams, timeouts, clock, logger });
+  const { balance, retry, hedge, circuit, peers } = options;
+  const own = createUpstreams({
+    ...{ upstreams: options.upstreams, name, timeouts, clock, systemClock, logger },
+    ...(balance !== undefined && { balance }),
+    ...(retry !== undefined && { retry }),
+    ...(hedge !== undefined && { hedge }),
+    ...(circuit !== undefined && { circuit }),
+  });
+  const upstream = peers === undefined ? own : createPeerUpstream({ ...peers, fallback: own, name, clock, logger });
   const cache = new EdgeCache({ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} });
   const stopObserving = observeStats(name, cache.stats);
 

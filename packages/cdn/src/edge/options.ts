@@ -1,15 +1,17 @@
 /** What an edge can be told. */
 
 import { CdnError } from "../errors.ts";
-import type { FetchHandler } from "../handler/fetch-handler.ts";
 import type { Logger } from "../logger.ts";
 import type { CacheKeyOptions } from "./cache-key/cache-key.ts";
 import { CACHE_NAME } from "./cache-status/cache-status.ts";
 import { DEFAULT_TARGETED_FIELDS } from "./freshness/cache-control.ts";
 import { DEFAULT_HEURISTIC, DEFAULT_STALE_IF_DISCONNECTED, type HeuristicFreshness } from "./freshness/freshness.ts";
+import type { PeersOptions } from "./peers/peer-upstream.ts";
 import type { RequestDirectivesMode } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
 import type { UpstreamTimeouts } from "./upstream/upstream.ts";
+import type { UpstreamOption } from "./upstream/upstream-options.ts";
+import type { UpstreamsPolicy } from "./upstream/upstreams.ts";
 
 /** 256 MiB. */
 export const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;
@@ -73,12 +75,14 @@ export function storagePolicyOf(cache: EdgeCacheOptions): StoragePolicy {
 }
 
 /** Options of {@link createEdge}. */
-export interface EdgeOptions {
+export interface EdgeOptions extends UpstreamsPolicy {
   /**
-   * In the order of preference: a URL `http(s)://host[:port][/base]`, or a handler in this process. GET and HEAD go on to the next where one
+   * In the order of preference: a URL `http(s)://host[:port][/base]`, a handler in this process, or either with what is to be known of it. GET and HEAD go on to the next where one
    * fails or has no such thing (404, 410), so they may be replicas, or have streams of their own each.
    */
-  readonly upstreams: readonly (string | FetchHandler)[];
+  readonly upstreams: readonly UpstreamOption[];
+  /** Other edges, or other processes of this one, each of which answers for a share of the keys. Default: none. */
+  readonly peers?: PeersOptions;
   readonly cache?: EdgeCacheOptions;
   /** Milliseconds to wait for upstreams, see {@link DEFAULT_UPSTREAM_TIMEOUTS}. */
   readonly timeouts?: Partial<UpstreamTimeouts>;

@@ -2,6 +2,7 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest } from "../../handler/raw.ts";
+import { fieldOf } from "../../http/fields.ts";
 import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
@@ -172,8 +173,10 @@ export class Flights {
    * the client alone that caused it.
    */
   admits({ flight, collapsed }: Boarded, head: FillHead, request: RawRequest): "yes" | "retry" | "pass" {
-    if (!collapsed) return "yes";
     const { fill, refreshed } = flight;
+    // It is not the one that was asked about: another time without asking about it.
+    if (head.status === 304 && knownOf(flight) !== undefined && refreshed === undefined) return "retry";
+    if (!collapsed) return "yes";
     if (head.vary === null || !isSameVariant(head.vary, fill.request.headers, request.headers)) return "retry";
     const personal = isPersonal(request) || isPersonal(fill.request);
     return isShareable(refreshed?.decision ?? head.decision, head.status, personal) ? "yes" : "pass";
@@ -339,9 +342,12 @@ export class Flights {
     const { fill, stored, part } = flight;
     flight.listeners.clear();
     const { target: key, generation } = fill;
-    if (head.status === 304) {
-      const known = stored ?? part?.unlessLike;
-      if (known === undefined) return;
+    const known = knownOf(flight);
+    if (head.status === 304 && known !== undefined) {
+      if (isOfAnother(head, known)) {
+        this.#options.tier.delete(stored === undefined ? fullKey + OBJECT : fullKey);
+        return;
+      }
       const place = { fullKey, generation, store: !fill.invalidated, ...(stored === undefined && { suffix: OBJECT }) };
       flight.refreshed = this.freshen(known, fill.request, head, place);
       return;
@@ -356,6 +362,17 @@ export class Flights {
     if (alone || head.status >= 400 || isShareable(head.decision, head.status, false)) return;
     this.#passed.set(fullKey, this.#options.clock() + PASS_MEMORY);
   }
+}
+
+/** What a flight asks about. */
+function knownOf({ stored, part }: Flight): StoredResponse | undefined {
+  return stored ?? part?.unlessLike;
+}
+
+/** Whether a 304 names another version than the one asked about: then it must not update it (RFC 9111 §4.3.4). */
+function isOfAnother({ headers }: FillHead, { validators }: StoredResponse): boolean {
+  const etag = fieldOf(headers, "etag");
+  return etag !== undefined && etag.startsWith('"') && validators.etag !== undefined && validators.etag !== etag;
 }
 
 /** Whether a stale response may be served where the upstream answers with an error. */

@@ -21,9 +21,9 @@ import { tagsOf } from "../purge/response-tags.ts";
 import { contentRangeOf, versionOf } from "./content-range.ts";
 
 /** 1 MiB: what one upstream request for a slice brings. */
-export const DEFAULT_SLICE_BYTES = 1024 * 1024;
+export const DEFAULT_RANGE_SLICE_BYTES = 1024 * 1024;
 /** 8 MiB: ranges of longer objects are answered by slices. Nearly all segments are shorter, and are fetched whole. */
-export const DEFAULT_SLICE_ABOVE = 8 * 1024 * 1024;
+export const DEFAULT_SLICE_ABOVE_BYTES = 8 * 1024 * 1024;
 
 /** Options of {@link Slices}. */
 export interface SlicesOptions {
