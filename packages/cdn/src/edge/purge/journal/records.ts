@@ -29,7 +29,7 @@ export type JournalRecord =
   | ({ readonly kind: "changes" } & Changes)
   /** A purge of this edge alone. */
   | { readonly kind: "local"; readonly purge: Purge }
-  /** Compacted: the log as far as it is no list. Comes first, its names follow. */
+  /** Compacted: the log as far as it is no list. */
   | { readonly kind: "log"; readonly generation: number; readonly hard: number; readonly soft: number }
   | {
       readonly kind: "names";
@@ -46,9 +46,11 @@ export function applyChanges(log: PurgeLog, { reset, purges }: Pick<Changes, "re
   for (const { purge } of purges) log.purge(purge);
 }
 
-/** The records of a compacted journal. */
+/**
+ * The records of a compacted journal. They may be read bit by bit while the log goes on, for then what is purged meanwhile follows them: names
+ * may be in it twice, and those that the log forgets before they are read are covered by the floors, which come last.
+ */
 export function* compacted({ generation, hard, soft }: PurgeLogState, memory: PurgeMemory): Generator<JournalRecord> {
-  yield { kind: "log", generation, hard: hard.all, soft: soft.all };
   for (const [layer, state] of [
     ["hard", hard],
     ["soft", soft],
@@ -59,6 +61,7 @@ export function* compacted({ generation, hard, soft }: PurgeLogState, memory: Pu
   }
   for (const purges of chunks(memory.purges)) yield { kind: "history", purges, heads: [] };
   yield { kind: "history", purges: [], heads: memory.heads };
+  yield { kind: "log", generation, hard: hard.all, soft: soft.all };
   yield { kind: "life", generation, leaseMs: memory.leaseMs };
 }
 

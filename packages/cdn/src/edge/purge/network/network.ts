@@ -1,0 +1,248 @@
+/** A {@link PurgeMember} on the network: asks the other edges over HTTP, answers them, and waits for what they say. */
+
+import { CdnError } from "../../../errors.ts";
+import { toResponse } from "../../../handler/convert.ts";
+import type { FetchHandler } from "../../../handler/fetch-handler.ts";
+import { errorResponse } from "../../../http/error-response.ts";
+import type { Logger } from "../../../logger.ts";
+import { readText } from "../read-text.ts";
+import type { ChainedPurge } from "./chains.ts";
+import type { Changes, EdgeStanding, PurgeMember } from "./member.ts";
+import { parseExchangeAnswer, parseExchangeRequest } from "./messages.ts";
+import { createPost, MAX_EXCHANGE_BYTES, type Post } from "./post.ts";
+import { checkAnswer, checkQuestion, SIGNATURE_FIELD, signQuestion } from "./signature.ts";
+
+/** Where edges ask each other, below each one's URL. */
+export const EXCHANGE_PATH = "/.ami/purge/exchange";
+/** Questions to one edge at a time. More than one, so that one that hangs holds up nothing. */
+const MAX_QUESTIONS = 2;
+
+/** Another edge. */
+export interface PurgePeer {
+  /** Letters, digits, `.`, `_` and `-`, up to 64. */
+  readonly name: string;
+  /** `http(s)://host[:port][/base]`, where its `network.handle` is served at `/.ami/purge/`. */
+  readonly url: string;
+}
+
+/** Options of {@link PurgeNetwork}. */
+export interface PurgeNetworkParts {
+  readonly self: string;
+  readonly peers: readonly PurgePeer[];
+  readonly secrets: readonly string[];
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly settleMs: number;
+  readonly member: PurgeMember;
+  /** Does and begins to write down what a message brought; resolves when it, and all before it, are written. */
+  readonly apply: (changes: Changes) => Promise<void>;
+  readonly clock: () => number;
+  readonly systemClock: () => number;
+  readonly logger: Logger;
+}
+
+interface Line {
+  readonly peer: PurgePeer;
+  questions: number;
+  /** Something came up that the questions on their way do not say. */
+  again: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** Whether the last question was answered; what changes is logged. */
+  answers: boolean | undefined;
+}
+
+interface Waiter {
+  readonly deadline: number;
+  resolve(edges: Readonly<Record<string, EdgeStanding>>): void;
+  reject(error: unknown, edges: Readonly<Record<string, EdgeStanding>>): void;
+}
+
+/** A purge that other edges were told of. */
+export interface SpreadOutcome {
+  readonly edges: Readonly<Record<string, EdgeStanding>>;
+  /** False where it is not certain that no edge serves what was purged. */
+  readonly settled: boolean;
+}
+
+export class PurgeNetwork {
+  readonly #parts: PurgeNetworkParts;
+  readonly #post: Post;
+  readonly #lines: readonly Line[];
+  readonly #waiters = new Map<ChainedPurge, Waiter>();
+  readonly #closing = new AbortController();
+  #look: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
+
+  constructor(parts: PurgeNetworkParts) {
+    this.#parts = parts;
+    this.#post = createPost(parts.leaseMs);
+    this.#lines = parts.peers.map((peer) => ({
+      peer,
+      questions: 0,
+      again: false,
+      timer: undefined,
+      answers: undefined,
+    }));
+  }
+
+  /** Begins to ask. */
+  start(): void {
+    for (const line of this.#lines) void this.#ask(line);
+  }
+
+  /** Answers other edges. To be served at `/.ami/purge/`. */
+  readonly handle: FetchHandler = async (request) => {
+    const { member, secrets, systemClock, clock, apply, logger } = this.#parts;
+    const refuse = (status: number, error: unknown): Response => {
+      const { code, message } = error instanceof CdnError ? error : new CdnError("HANDLER_FAILED", "failed to answer");
+      return toResponse(errorResponse(status, code, message), request.method);
+    };
+    if (!new URL(request.url).pathname.endsWith(EXCHANGE_PATH)) {
+      return refuse(404, new CdnError("NOT_FOUND", `edges ask at ${EXCHANGE_PATH}`));
+    }
+    if (request.method !== "POST") return refuse(405, new CdnError("METHOD_NOT_ALLOWED", "edges ask with POST"));
+    let sign: (answer: string) => string;
+    let body: string;
+    try {
+      body = await readText(request, MAX_EXCHANGE_BYTES);
+    } catch (error) {
+      return refuse(413, error);
+    }
+    try {
+      sign = checkQuestion(secrets, request.headers, body, systemClock());
+    } catch (error) {
+      logger.warn({ err: error }, "somebody asked about purges without the right to");
+      return refuse(401, error);
+    }
+    let written: Promise<void>;
+    let answer: string;
+    try {
+      const taken = member.receive(parseExchangeRequest(body), clock());
+      written = apply(taken.changes);
+      answer = JSON.stringify(taken.answer);
+    } catch (error) {
+      logger.warn({ err: error }, "an edge asked what this one cannot answer");
+      return refuse(400, error);
+    }
+    try {
+      await written;
+    } catch (error) {
+      return refuse(503, error);
+    }
+    const headers = {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      [SIGNATURE_FIELD]: sign(answer),
+    };
+    return new Response(answer, { headers });
+  };
+
+  /** Sends a purge that is written down to all edges. Resolves when it is settled, or too late for that. Never rejects but with `CLOSED`. */
+  spread(purge: ChainedPurge): Promise<SpreadOutcome> {
+    const { member, clock, settleMs } = this.#parts;
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(purge, {
+        deadline: clock() + settleMs,
+        resolve: (edges) => resolve({ edges, settled: true }),
+        reject: (error, edges) => (error === undefined ? resolve({ edges, settled: false }) : reject(error)),
+      });
+      member.persisted(purge);
+      for (const line of this.#lines) void this.#ask(line);
+      this.#settle();
+    });
+  }
+
+  /** Whoever waits hears `CLOSED`. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const line of this.#lines) clearTimeout(line.timer);
+    clearTimeout(this.#look?.timer);
+    const closed = new CdnError("CLOSED", "this edge closed before it knew that the purge is everywhere");
+    for (const waiter of this.#waiters.values()) waiter.reject(closed, {});
+    this.#waiters.clear();
+    await this.#post.close();
+  }
+
+  async #ask(line: Line): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    if (line.questions >= MAX_QUESTIONS) {
+      line.again = true;
+      return;
+    }
+    clearTimeout(line.timer);
+    line.questions += 1;
+    line.again = false;
+    try {
+      line.again = (await this.#exchange(line.peer)) || line.again;
+      if (line.answers !== true)
+        this.#parts.logger.info({ edge: line.peer.name }, "in contact with an edge for purges");
+      line.answers = true;
+    } catch (error) {
+      if (!this.#closing.signal.aborted && line.answers !== false) {
+        this.#parts.logger.warn({ err: error, edge: line.peer.name }, "no contact with an edge for purges");
+        line.answers = false;
+      }
+      line.again = false;
+    }
+    line.questions -= 1;
+    if (this.#closing.signal.aborted) return;
+    this.#settle();
+    if (line.again) void this.#ask(line);
+    else if (line.questions === 0) this.#askLater(line);
+  }
+
+  #askLater(line: Line): void {
+    const { heartbeatMs, member, clock } = this.#parts;
+    clearTimeout(line.timer);
+    // Sooner where it matters: purges wait, or clients do because nothing stored may be served.
+    const hurry = this.#waiters.size > 0 || member.trustedUntil <= clock();
+    line.timer = setTimeout(() => void this.#ask(line), hurry ? heartbeatMs / 4 : heartbeatMs);
+  }
+
+  /** @returns whether there is more to ask. */
+  async #exchange({ name, url }: PurgePeer): Promise<boolean> {
+    const { member, secrets, clock, systemClock, apply, leaseMs } = this.#parts;
+    const sentAt = clock();
+    const question = JSON.stringify(member.ask(name));
+    const fields = signQuestion(secrets, question, systemClock());
+    const signal = AbortSignal.any([AbortSignal.timeout(leaseMs), this.#closing.signal]);
+    const { status, signature, body } = await this.#post.send(endpoint(url), fields, question, signal);
+    if (status !== 200) throw new CdnError("UPSTREAM_FAILED", `edge ${name} answers ${status}: ${body.slice(0, 500)}`);
+    checkAnswer(secrets, fields, signature, body);
+    const answer = parseExchangeAnswer(body);
+    if (answer.from !== name) throw new CdnError("INVALID_OPTION", `${url} is edge ${answer.from}, not ${name}`);
+    // What cannot be written down now is told again after a restart: this edge serves by what it has in memory.
+    apply(member.hear(answer, sentAt, clock(), systemClock())).catch(() => {});
+    return answer.more;
+  }
+
+  #settle(): void {
+    const { member, clock } = this.#parts;
+    const now = clock();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [purge, waiter] of this.#waiters) {
+      const { settled, edges, again } = member.standing(purge, now);
+      if (!settled && now < waiter.deadline) {
+        next = Math.min(next, again, waiter.deadline);
+        continue;
+      }
+      this.#waiters.delete(purge);
+      member.forget(purge);
+      if (settled) waiter.resolve(edges);
+      else waiter.reject(undefined, edges);
+    }
+    if (next === this.#look?.at) return;
+    clearTimeout(this.#look?.timer);
+    this.#look = Number.isFinite(next)
+      ? { at: next, timer: setTimeout(() => this.#lookAgain(), Math.max(1, Math.ceil(next - now))) }
+      : undefined;
+  }
+
+  #lookAgain(): void {
+    this.#look = undefined;
+    this.#settle();
+  }
+}
+
+function endpoint(url: string): string {
+  return url.replace(/\/$/, "") + EXCHANGE_PATH;
+}

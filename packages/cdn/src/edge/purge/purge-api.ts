@@ -1,0 +1,149 @@
+/** Purging over HTTP. */
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import { CdnError, type CdnErrorCode } from "../../errors.ts";
+import { toResponse } from "../../handler/convert.ts";
+import type { Connection, FetchHandler } from "../../handler/fetch-handler.ts";
+import { errorResponse } from "../../http/error-response.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { type Purge, purgeOf } from "./purge.ts";
+import type { PurgeResult, Purges } from "./purges.ts";
+import { readText } from "./read-text.ts";
+import { membersOf, wordsOf } from "./response-tags.ts";
+
+/** Bytes of a request's body. */
+export const MAX_PURGE_BODY_BYTES = 1024 * 1024;
+/** Characters of a token: fewer can be guessed. */
+const MIN_TOKEN_LENGTH = 16;
+
+/** Options of {@link createPurgeApi}. */
+export interface PurgeApiOptions {
+  readonly purges: Pick<Purges, "purge" | "status">;
+  /** Bearer tokens (RFC 6750) of 16 characters or more; several, so that they can be changed one after the other. */
+  readonly tokens?: readonly string[];
+  /** Whether a request may purge; instead of `tokens`, or beside them for those that have none of these. */
+  readonly authorize?: (request: Request, connection: Connection | undefined) => boolean | Promise<boolean>;
+  /** Where it takes JSON. Default `/purge`. */
+  readonly path?: string;
+  /** Default: silent. */
+  readonly logger?: Logger;
+}
+
+const STATUS: Partial<Record<CdnErrorCode, number>> = {
+  INVALID_PURGE: 400,
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  BODY_TOO_LARGE: 413,
+  PURGE_UNAVAILABLE: 503,
+  PURGE_BUSY: 503,
+  CLOSED: 503,
+  PURGE_INCOMPLETE: 504,
+  PURGE_NOT_STORED: 507,
+};
+
+const EXTRA_FIELDS: Partial<Record<CdnErrorCode, readonly string[]>> = {
+  UNAUTHORIZED: ["www-authenticate", "Bearer"],
+  METHOD_NOT_ALLOWED: ["allow", "GET, POST, PURGE"],
+  PURGE_UNAVAILABLE: ["retry-after", "1"],
+  PURGE_BUSY: ["retry-after", "1"],
+};
+
+/**
+ * Purging as a fetch handler, to be served on an address of its own or behind a path.
+ *
+ * - `POST /purge` with `{ "urls", "prefixes", "tags", "all", "soft" }`, or with tags in `Surrogate-Key` or `Cache-Tag` and no body.
+ * - `PURGE <target>` for one URL; with `Surrogate-Key` or `Cache-Tag` for these tags instead; with `Soft-Purge: 1` softly.
+ * - `GET /purge`: how this edge stands.
+ *
+ * 200 with `{ generation, id, edges, milliseconds }` says that it is purged everywhere; 504 that it is purged here and will be elsewhere. Errors are
+ * `{ "error": { "code", "message" } }`.
+ *
+ * @throws {CdnError} `INVALID_OPTION`.
+ */
+export function createPurgeApi(options: PurgeApiOptions): FetchHandler {
+  const { purges, tokens = [], authorize, path = "/purge", logger = silentLogger } = options;
+  if (tokens.length === 0 && authorize === undefined) {
+    throw new CdnError("INVALID_OPTION", "give tokens or authorize: whoever may purge may empty an edge");
+  }
+  if (tokens.some((token) => token.length < MIN_TOKEN_LENGTH)) {
+    throw new CdnError("INVALID_OPTION", `a token has fewer than ${MIN_TOKEN_LENGTH} characters`);
+  }
+  const digests = tokens.map(digestOf);
+
+  const isAllowed = async (request: Request, connection: Connection | undefined): Promise<boolean> => {
+    const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+    if (token !== undefined && isOneOf(digests, token)) return true;
+    return (await authorize?.(request, connection)) === true;
+  };
+
+  return async (request, connection) => {
+    const { pathname, search } = new URL(request.url);
+    try {
+      if (!(await isAllowed(request, connection)))
+        throw new CdnError("UNAUTHORIZED", "give a token: Authorization: Bearer …");
+      if (request.method === "PURGE") return done(await purges.purge(purgeOfHeaders(request, pathname + search)));
+      if (pathname !== path) throw new CdnError("NOT_FOUND", `purges are taken at ${path}`);
+      if (request.method === "GET" || request.method === "HEAD") return jsonResponse(200, purges.status);
+      if (request.method !== "POST") throw new CdnError("METHOD_NOT_ALLOWED", `${path} takes POST and PURGE`);
+      const result = await purges.purge(await purgeOfBody(request));
+      logger.info({ id: result.id, edges: result.edges }, "purged");
+      return done(result);
+    } catch (error) {
+      return failed(error, request, logger);
+    }
+  };
+}
+
+async function purgeOfBody(request: Request): Promise<Purge> {
+  const text = await readText(request, MAX_PURGE_BODY_BYTES);
+  if (text.trim() === "") return purgeOfHeaders(request, undefined);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new CdnError("BAD_REQUEST", "the body is not JSON", { cause });
+  }
+  return purgeOf(json);
+}
+
+/** What a request without a body says. */
+function purgeOfHeaders({ headers }: Request, target: string | undefined): Purge {
+  const tags = [...wordsOf(headers.get("surrogate-key") ?? ""), ...membersOf(headers.get("cache-tag") ?? "")];
+  const soft = headers.get("soft-purge") === "1";
+  if (tags.length === 0 && target !== undefined) return { urls: [target], soft };
+  return { tags, soft };
+}
+
+function done(result: PurgeResult): Response {
+  return jsonResponse(200, result);
+}
+
+function jsonResponse(status: number, body: object): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}
+
+function failed(error: unknown, request: Request, logger: Logger): Response {
+  const known = error instanceof CdnError ? error : undefined;
+  const code = known?.code ?? "HANDLER_FAILED";
+  const status = STATUS[code] ?? 500;
+  if (status >= 500) logger.error({ err: error }, "a purge failed");
+  const message = status === 500 ? "the purge failed; the log says why" : (known?.message ?? "");
+  if (code === "PURGE_INCOMPLETE") {
+    return jsonResponse(status, { error: { code, message }, ...(known?.cause as PurgeResult) });
+  }
+  return toResponse(errorResponse(status, code, message, EXTRA_FIELDS[code]), request.method);
+}
+
+function digestOf(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+/** In the same time whichever it is, and how much of it is right. */
+function isOneOf(digests: readonly Buffer[], token: string): boolean {
+  const given = digestOf(token);
+  let found = false;
+  for (const digest of digests) found = timingSafeEqual(digest, given) || found;
+  return found;
+}
