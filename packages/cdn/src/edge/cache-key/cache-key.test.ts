@@ -86,6 +86,13 @@ test("Accept-Encoding counts only as far as encodings in use are taken", () => {
   expect(normalizedField("accept-language", "de ,en")).toBe("de,en");
 });
 
+test("Accept-Language counts by what is preferred, not by how it is written", () => {
+  expect(normalizedField("accept-language", "EN, de")).toBe("de,en");
+  expect(normalizedField("accept-language", " de ,  en;q=1.0")).toBe("de,en");
+  expect(normalizedField("accept-language", "fr;q=0.5, de , en;q=0.80")).toBe("de,en;q=0.8,fr;q=0.5");
+  expect(normalizedField("accept-language", "de;q=x, ,en")).toBe("en,de;q=0");
+});
+
 test("answers that vary are filed by the fields they vary by, and all forgotten at once", () => {
   const vary = new VaryIndex();
   expect(vary.keyOf("/p", { origin: "a" })).toBe("/p");
