@@ -1,5 +1,6 @@
 /** Disk tiers in temporary folders, and disks that fail. */
 
+import { hash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +34,11 @@ export function bodyOf(key: string, length: number): Buffer {
   return body;
 }
 
+/** What bytes are compared by: a difference between thousands of them tells nobody anything, and takes minutes to print. */
+export function sum(bytes: Uint8Array): string {
+  return `${bytes.byteLength} bytes, SHA-1 ${hash("sha1", bytes)}`;
+}
+
 /** Writes an object. @returns whether it is stored. */
 export async function put(tier: DiskTier, key: string, body: Uint8Array, head = "head"): Promise<boolean> {
   const writer = tier.create(key, Buffer.from(head), body.byteLength);
@@ -41,19 +47,19 @@ export async function put(tier: DiskTier, key: string, body: Uint8Array, head = 
   return await writer.commit();
 }
 
-/** Reads an object; undefined where it is not there. */
+/** Reads an object, its body as {@link sum}; undefined where it is not there. */
 export async function get(
   tier: DiskTier,
   key: string,
   start?: number,
   end?: number,
-): Promise<{ head: string; body: Buffer; hits: number } | undefined> {
+): Promise<{ head: string; body: string; hits: number } | undefined> {
   const entry = await tier.open(key);
   const body = await entry?.read(start, end);
   if (entry === undefined || body === undefined) return undefined;
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
-  return { head: Buffer.from(entry.head).toString(), body: Buffer.concat(chunks), hits: entry.hits };
+  return { head: Buffer.from(entry.head).toString(), body: sum(Buffer.concat(chunks)), hits: entry.hits };
 }
 
 type Fault = (operation: "open" | "read" | "write", path: string) => void | Promise<void>;
