@@ -25,8 +25,14 @@ export { type DiskStats, observeDiskTier } from "./edge/disk-tier/disk-stats.ts"
 export { createDiskTier, type DiskTier } from "./edge/disk-tier/disk-tier.ts";
 export type { DiskWriter } from "./edge/disk-tier/disk-writer.ts";
 export { type LentBody, type LentChunks, lentChunks } from "./edge/disk-tier/lent-chunks.ts";
-// Edge: a cache in front of upstreams.
 export { createEdge, type Edge } from "./edge/edge.ts";
+// Edge: a cache in front of upstreams.
+export { DEFAULT_TARGETED_FIELDS } from "./edge/freshness/cache-control.ts";
+export {
+  DEFAULT_HEURISTIC,
+  DEFAULT_STALE_IF_DISCONNECTED,
+  type HeuristicFreshness,
+} from "./edge/freshness/freshness.ts";
 export {
   DEFAULT_CACHE_BYTES,
   DEFAULT_MAX_OBJECT_BYTES,
@@ -44,6 +50,8 @@ export {
   type PeerUpstream,
   type PeerUpstreamOptions,
 } from "./edge/peers/peer-upstream.ts";
+export type { RequestDirectivesMode } from "./edge/policy/lookup.ts";
+export { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES } from "./edge/slices/slices.ts";
 export type { EdgeStats } from "./edge/stats.ts";
 // Upstreams: where an edge gets what it has not.
 export type { Balance } from "./edge/upstream/balance.ts";

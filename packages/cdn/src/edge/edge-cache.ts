@@ -30,7 +30,7 @@ import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, storagePolicyOf } from "./o
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { Purge } from "./purge/purge.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
-import { DEFAULT_SLICE_ABOVE_BYTES, DEFAULT_RANGE_SLICE_BYTES, Slices } from "./slices/slices.ts";
+import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
 import { type Forwarder, isLoop } from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
@@ -49,7 +49,10 @@ export interface EdgeCacheParts {
   readonly cache: EdgeCacheOptions;
   /** What has been purged, asked at each look-up. Default: nothing ever. */
   readonly purges?: PurgeJudge;
-  /** Called with what an answer to an unsafe method invalidates beyond its own URL (RFC 9875 §3). Default: nothing happens. */
+  /**
+   * Called with what an answer to an unsafe method invalidates: URLs, which are forgotten in memory already (RFC 9111 §4.4), and groups (RFC 9875
+   * §3). Any client may cause it, by a method that the upstream lets it use. Default: nothing more happens.
+   */
   readonly onInvalidation?: (purge: Purge) => void;
 }
 

@@ -372,7 +372,8 @@ function knownOf({ stored, part }: Flight): StoredResponse | undefined {
 /** Whether a 304 names another version than the one asked about: then it must not update it (RFC 9111 §4.3.4). */
 function isOfAnother({ headers }: FillHead, { validators }: StoredResponse): boolean {
   const etag = fieldOf(headers, "etag");
-  return etag !== undefined && etag.startsWith('"') && validators.etag !== undefined && validators.etag !== etag;
+  if (etag === undefined || validators.etag === undefined || !etag.startsWith('"')) return false;
+  return validators.etag !== etag;
 }
 
 /** Whether a stale response may be served where the upstream answers with an error. */

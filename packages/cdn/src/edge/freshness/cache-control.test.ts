@@ -55,9 +55,11 @@ test("what a request asks of caches", () => {
     maxStale: Number.POSITIVE_INFINITY,
     ...{ noCache: false, noStore: false, onlyIfCached: false },
   });
-  expect(requestDirectivesOf({ "cache-control": "max-stale=5, min-fresh=3, max-age=0, only-if-cached" })).toMatchObject({
-    ...{ maxStale: 5, minFresh: 3, maxAge: 0, onlyIfCached: true },
-  });
+  expect(requestDirectivesOf({ "cache-control": "max-stale=5, min-fresh=3, max-age=0, only-if-cached" })).toMatchObject(
+    {
+      ...{ maxStale: 5, minFresh: 3, maxAge: 0, onlyIfCached: true },
+    },
+  );
 });
 
 test("no field makes the parsers fail, or give a time that is not one", () => {

@@ -36,7 +36,11 @@ const cases: [string, Case, Lookup][] = [
   ["only-if-cached, fresh", { headers: { "cache-control": "only-if-cached" } }, "hit"],
   ["only-if-cached, nothing", { nothing: true, headers: { "cache-control": "only-if-cached" } }, "only-if-cached"],
   ["only-if-cached, stale", { at: 99, headers: { "cache-control": "only-if-cached" } }, "only-if-cached"],
-  ["only-if-cached, ignored", { nothing: true, mode: "ignore", headers: { "cache-control": "only-if-cached" } }, "miss"],
+  [
+    "only-if-cached, ignored",
+    { nothing: true, mode: "ignore", headers: { "cache-control": "only-if-cached" } },
+    "miss",
+  ],
   ["max-stale", { at: 69, headers: { "cache-control": "max-stale=10" } }, "max-stale"],
   ["max-stale, too old", { at: 70, headers: { "cache-control": "max-stale=10" } }, "revalidate"],
   ["max-stale, any", { at: 1e6, headers: { "cache-control": "max-stale" } }, "max-stale"],

@@ -85,7 +85,10 @@ test("no-store does not count where the status is understood and has to be (RFC 
 });
 
 test("fields for one client alone are withheld from the others, and a cookie among them forbids nothing", () => {
-  const decision = decide(200, { "cache-control": 'private="set-cookie", no-cache="x", max-age=60', "set-cookie": "a=b" });
+  const decision = decide(200, {
+    "cache-control": 'private="set-cookie", no-cache="x", max-age=60',
+    "set-cookie": "a=b",
+  });
   expect(decision).toMatchObject({ store: true, withheld: ["set-cookie", "x"] });
   expect(decide(200, { ...fresh, "set-cookie": "a=b" }, { storeSetCookie: true })).toMatchObject({ store: true });
 });

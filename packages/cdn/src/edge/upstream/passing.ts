@@ -103,26 +103,24 @@ export class Passing {
 
   /** What was changed is forgotten: the URL itself, and those that the answer names where they are of the same origin (RFC 9111 §4.4). */
   #invalidate({ method, origin, target }: RawRequest, key: string, { status, headers }: UpstreamResponse): void {
-    const { onInvalidation } = this.#options;
+    const { keys, slices, flights, onInvalidation } = this.#options;
     if (status < 200 || status >= 400) return;
-    this.#forget(key);
+    const changed = new Set([key]);
     for (const field of ["location", "content-location"]) {
       const reference = fieldOf(headers, field);
       const url = reference === undefined ? null : URL.parse(reference, origin + target);
       if (url === null || url.origin !== new URL(origin).origin) continue;
       try {
-        this.#forget(this.#options.keys.of(url.pathname + url.search));
+        changed.add(keys.of(url.pathname + url.search));
       } catch {
         // It names nothing that could be stored.
       }
     }
-    const groups = groupInvalidation(method, status, headers);
-    if (groups !== undefined) onInvalidation?.(groups);
-  }
-
-  #forget(key: string): void {
-    this.#options.slices.invalidate(key);
-    this.#options.flights.invalidate(key);
+    for (const each of changed) {
+      slices.invalidate(each);
+      flights.invalidate(each);
+    }
+    onInvalidation?.({ urls: [...changed], ...groupInvalidation(method, status, headers) });
   }
 }
 
