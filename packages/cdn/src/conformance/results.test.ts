@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { NPM_REASONS, REASONS } from "./reasons.ts";
-import { passed, type Results, resultsOf } from "./results.ts";
+import { formatResults, parseResults, passed, type Results, resultsOf } from "./results.ts";
 import type { TestOutcome } from "./run-cache-tests.ts";
 
-const read = (name: string): Results => JSON.parse(readFileSync(join(import.meta.dirname, name), "utf8"));
+const read = (name: string): Results => parseResults(readFileSync(join(import.meta.dirname, name), "utf8"));
 const checkout = read("expected-checkout.json");
 const npm = read("expected-npm.json");
 
@@ -42,4 +42,8 @@ test("a test says nothing where one that it depends on, at whatever distance, do
   const outcomes = [outcome("c", "pass", "b"), outcome("b", "pass", "a"), outcome("a", "setup"), outcome("d", "fail")];
   const verdicts = Object.entries(resultsOf(outcomes)).map(([id, { verdict }]) => `${id} ${verdict}`);
   expect(verdicts).toEqual(["a setup", "b dependency", "c dependency", "d fail"]);
+});
+
+test("results are read as they were written", () => {
+  expect(parseResults(formatResults(checkout))).toEqual(checkout);
 });

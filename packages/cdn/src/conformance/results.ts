@@ -43,8 +43,21 @@ export function passed(results: Results, which: (result: Result) => boolean): { 
   return { passed: chosen.filter(({ verdict }) => verdict === "pass").length, of: chosen.length };
 }
 
-/** JSON with one test a line. */
+/** JSON with one test a line: its suite, its kind and its verdict. */
 export function formatResults(results: Results): string {
-  const lines = Object.entries(results).map(([id, result]) => `  ${JSON.stringify(id)}: ${JSON.stringify(result)}`);
+  const lines = Object.entries(results).map(([id, { suite, kind, verdict }]) => {
+    return `  ${JSON.stringify(id)}: "${suite} ${kind} ${verdict}"`;
+  });
   return `{\n${lines.join(",\n")}\n}\n`;
+}
+
+/** Reads what {@link formatResults} wrote. */
+export function parseResults(text: string): Results {
+  const lines: Readonly<Record<string, string>> = JSON.parse(text);
+  return Object.fromEntries(
+    Object.entries(lines).map(([id, line]) => {
+      const [suite, kind, verdict] = line.split(" ");
+      return [id, { suite, kind, verdict } as Result];
+    }),
+  );
 }
