@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, open as openFile, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, open as openFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bodyOf, FaultyFiles, freshFolder, get, openTier, put, sum, systemError } from "./disk-tier.test-setup.ts";
@@ -104,12 +104,7 @@ test("what was deleted while nothing could be written is not there after a resta
 });
 
 test("while the disk is slower than the fills, new objects are refused and memory stays bounded", async () => {
-  const files = new FaultyFiles();
-  let open = (): void => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  files.fault = (operation) => (operation === "write" ? gate : undefined);
+  const { files, open } = slowWrites();
   const backlogBytes = 100 * KIB;
   const tier = await openTier({ files, backlogBytes });
   const commits: Promise<boolean>[] = [];
@@ -127,13 +122,67 @@ test("while the disk is slower than the fills, new objects are refused and memor
   expect(await put(tier, "/after", bodyOf("/after", 3000))).toBe(true);
 });
 
+test("what is deleted in the middle of being written is not there, and not after a restart either", async () => {
+  const path = await freshFolder();
+  const { files, began, open } = slowWrites();
+  const tier = await createDiskTier({ path, files, maxBytes: KIB * KIB });
+  const stored = put(tier, "/a", bodyOf("/a", 3000));
+  await began;
+  expect(tier.delete("/a")).toBe(true);
+  open();
+  expect(await stored).toBe(false);
+  await tier.flush();
+  expect(tier.has("/a")).toBe(false);
+  await tier.close();
+  expect((await openTier({ path })).has("/a")).toBe(false);
+});
+
+test("a damaged object that is dropped does not take along the newer one that is being written", async () => {
+  const path = await freshFolder();
+  const { files, began, open } = slowWrites();
+  const before = await createDiskTier({ path, maxBytes: KIB * KIB });
+  await put(before, "/a", bodyOf("/a", 3000));
+  await before.close();
+  await flip(path, bodyOf("/a", 3000).subarray(0, 10));
+  const tier = await createDiskTier({ path, files, maxBytes: KIB * KIB });
+  const stored = put(tier, "/a", bodyOf("newer", 2000));
+  await began;
+  expect(await tier.open("/a")).toBeUndefined();
+  open();
+  expect(await stored).toBe(true);
+  expect((await get(tier, "/a"))!.body).toEqual(sum(bodyOf("newer", 2000)));
+  await tier.close();
+  expect((await get(await openTier({ path }), "/a"))!.body).toEqual(sum(bodyOf("newer", 2000)));
+});
+
+test("an object whose beginning left before its end came is given up", async () => {
+  const tier = await openTier({ maxBytes: 256 * KIB, volumeBytes: 16 * KIB });
+  const writer = tier.create("/slow", Buffer.from(""), undefined)!;
+  writer.append(bodyOf("/slow", 5000));
+  for (let index = 0; tier.stats.evicted === 0; index += 1) await put(tier, `/${index}`, bodyOf("x", 3000));
+  expect(await writer.commit()).toBe(false);
+  expect(tier.has("/slow")).toBe(false);
+  expect(tier.stats.abandoned).toBe(1);
+});
+
+test("what was lost with the end of a volume does not come back when something else is written", async () => {
+  const path = await freshFolder();
+  const tier = await createDiskTier({ path, maxBytes: KIB * KIB, sliceBytes: KIB });
+  await put(tier, "/a", bodyOf("/a", 500));
+  await put(tier, "/b", bodyOf("/b", 500));
+  await tier.close();
+  const name = join(path, (await readdir(path)).find((each) => each.endsWith("volume"))!);
+  await truncate(name, (await stat(name)).size - 10);
+  const torn = await createDiskTier({ path, maxBytes: KIB * KIB, sliceBytes: KIB });
+  expect([torn.has("/a"), torn.has("/b")]).toEqual([true, false]);
+  await put(torn, "/c", bodyOf("/c", 500));
+  await torn.close();
+  const again = await openTier({ path });
+  expect([again.has("/a"), again.has("/b"), again.has("/c")]).toEqual([true, false, true]);
+});
+
 test("one object that outruns the disk is given up", async () => {
-  const files = new FaultyFiles();
-  let open = (): void => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  files.fault = (operation) => (operation === "write" ? gate : undefined);
+  const { files, open } = slowWrites();
   const tier = await openTier({ files, backlogBytes: 100 * KIB });
   const writer = tier.create("/a", Buffer.from(""), undefined)!;
   let taken = 0;
@@ -343,6 +392,23 @@ test("a tier that cannot be opened leaves no lock", async () => {
   const opened: DiskTier = await openTier({ path });
   expect(await put(opened, "/a", bodyOf("/a", 10))).toBe(true);
 });
+
+/** A disk whose writes begin, and go on when they are let. */
+function slowWrites(): { files: FaultyFiles; began: Promise<void>; open: () => void } {
+  const files = new FaultyFiles();
+  let open = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const began = new Promise<void>((resolve) => {
+    files.fault = (operation) => {
+      if (operation !== "write") return;
+      resolve();
+      return gate;
+    };
+  });
+  return { files, began, open };
+}
 
 /** Changes a byte of the volume, where such bytes lie. */
 async function flip(path: string, where: Uint8Array): Promise<void> {
