@@ -44,7 +44,7 @@ export type AccessFormat = (record: AccessRecord) => string;
 
 /** One JSON object. Fields that are not known are left out. */
 export const jsonFormat: AccessFormat = (record) => {
-  let line = `{"time":"${new Date(record.time).toISOString()}","address":${jsonString(record.address)}`;
+  let line = `{"time":"${isoTime(record.time)}","address":${jsonString(record.address)}`;
   line += `,"method":${jsonString(record.method)}`;
   if (record.host !== undefined) line += `,"host":${jsonString(record.host)}`;
   line += `,"target":${jsonString(record.target)},"protocol":"${record.protocol}"`;
@@ -78,19 +78,32 @@ export const ACCESS_FORMATS = { json: jsonFormat, common: commonFormat, combined
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/** Both ways to write a second, made once in it. */
 let second = Number.NaN;
-let secondText = "";
+let clfSecond = "";
+let isoSecond = "";
 
-/** `28/Nov/2026:05:58:37 +0000`, made once a second. */
-function clfTime(time: number): string {
+function tellSecond(time: number): void {
   const now = Math.floor(time / 1000);
-  if (now !== second) {
-    second = now;
-    const [date = "", clock = ""] = new Date(now * 1000).toISOString().split("T");
-    const [year, month, day] = date.split("-");
-    secondText = `${day}/${MONTHS[Number(month) - 1]}/${year}:${clock.slice(0, 8)} +0000`;
-  }
-  return secondText;
+  if (now === second) return;
+  second = now;
+  const iso = new Date(now * 1000).toISOString();
+  const [date = "", clock = ""] = iso.split("T");
+  const [year, month, day] = date.split("-");
+  clfSecond = `${day}/${MONTHS[Number(month) - 1]}/${year}:${clock.slice(0, 8)} +0000`;
+  isoSecond = iso.slice(0, -4);
+}
+
+/** `28/Nov/2026:05:58:37 +0000`. */
+function clfTime(time: number): string {
+  tellSecond(time);
+  return clfSecond;
+}
+
+/** `2026-11-28T05:58:37.123Z`. */
+function isoTime(time: number): string {
+  tellSecond(time);
+  return `${isoSecond}${String(Math.floor(time) - second * 1000).padStart(3, "0")}Z`;
 }
 
 function quoted(text: string | undefined): string {

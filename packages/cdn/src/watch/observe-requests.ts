@@ -125,43 +125,48 @@ class RequestWatcher {
   }
 
   watch(request: RawRequest, next: (request: RawRequest) => RawResponse | Promise<RawResponse>) {
-    const started = this.#options.clock();
+    const { timeHits, clock } = this.#options;
+    // Looking at the clock costs as much as all of the counting. Who answers at once has taken no time.
+    const before = timeHits ? clock() : undefined;
     let answer: RawResponse | Promise<RawResponse>;
     try {
       answer = next(request);
     } catch (error) {
-      this.#answered(request, failedAnswer(request, error), started);
+      this.#answered(request, failedAnswer(request, error), before);
       throw error;
     }
-    if (!(answer instanceof Promise)) return this.#answered(request, answer, started);
+    if (!(answer instanceof Promise)) return this.#answered(request, answer, before);
+    const started = before ?? clock();
     this.#inFlight += 1;
     return answer.then(
       (later) => {
         this.#inFlight -= 1;
-        return this.#answered(request, later, started, true);
+        return this.#answered(request, later, started);
       },
       (error: unknown) => {
         this.#inFlight -= 1;
-        this.#answered(request, failedAnswer(request, error), started, true);
+        this.#answered(request, failedAnswer(request, error), started);
         throw error;
       },
     );
   }
 
-  #answered(request: RawRequest, answer: RawResponse, started: number, waited = false): RawResponse {
+  /** @param started - undefined where nobody waited. */
+  #answered(request: RawRequest, answer: RawResponse, started: number | undefined): RawResponse {
     const cell = this.#cellOf(request.target, answer);
     cell.requests += 1;
     const bytes = bytesAtOnce(answer, request.method);
     if (bytes !== undefined) {
       cell.bytes += bytes;
-      if (waited || this.#options.timeHits) this.#timed(cell, started);
+      if (started !== undefined) this.#timed(cell, started);
       return answer;
     }
+    const since = started ?? this.#options.clock();
     this.#inFlight += 1;
     return withCountedBody(answer, (sent) => {
       this.#inFlight -= 1;
       cell.bytes += sent;
-      this.#timed(cell, started);
+      this.#timed(cell, since);
     });
   }
 

@@ -7,7 +7,7 @@ export const DEFAULT_MAX_RENDITIONS = 100;
 /** For which all others count. */
 export const OTHER_RENDITION = "other";
 
-/** The folders of a target, at most `segments`; empty for what lies at the root. */
+/** The folders of a target, at most `segments`; `/` for what lies at the root. */
 export function foldersOf(segments: number): (target: string) => string {
   return (target) => {
     let end = target.indexOf("?");
@@ -18,7 +18,7 @@ export function foldersOf(segments: number): (target: string) => string {
       if (next === -1 || next >= end) break;
       slash = next;
     }
-    return target.slice(1, slash);
+    return slash === 0 ? "/" : target.slice(1, slash);
   };
 }
 

@@ -10,6 +10,8 @@ export type CheckResult =
 
 /** Reads units, fills in defaults, and refuses what it does not know. */
 export function checkConfig(input: unknown): CheckResult {
+  // Valibot takes a list for an object.
+  if (Array.isArray(input)) return { problems: ["the config must be an object"] };
   const result = v.safeParse(edgeConfigSchema, input);
   if (result.success) return { config: result.output };
   return { problems: result.issues.map((issue) => lineOf(pathOf(issue), issue.message)) };

@@ -1,7 +1,7 @@
 /** Reads config files: TypeScript (its types are stripped by Node), JavaScript or JSON. */
 
 import { readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -39,18 +39,18 @@ export function findConfigFile(folder: string): string | undefined {
  */
 export async function readConfigFile(path: string): Promise<unknown> {
   const file = resolve(path);
+  await access(file).catch((cause: unknown) => {
+    throw new ProgramError(`there is no config file ${file}`, { cause });
+  });
   const config = extname(file) === ".json" ? await readJson(file) : await runScript(file);
   for (const field of FILE_FIELDS) resolveFiles(config, field, dirname(file));
   return config;
 }
 
 async function readJson(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ProgramError(unreadable(file, cause), { cause });
-  }
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -69,7 +69,7 @@ import(workerData).then(
       throw new Error("it must be plain data: " + error.message);
     }
   },
-).catch((error) => parentPort.postMessage({ error: { code: error?.code, message: error?.message ?? String(error) } }));
+).catch((error) => parentPort.postMessage({ error: { message: error?.message ?? String(error) } }));
 `;
 
 async function runScript(file: string): Promise<unknown> {
@@ -77,7 +77,7 @@ async function runScript(file: string): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => reject(new ProgramError(unreadable(file, error), { cause: error }));
+      const fail = (error: unknown): void => reject(unreadable(file, error));
       thread.once("message", ({ config, error }) => {
         if (error === undefined) resolve(config);
         else fail(error);
@@ -92,13 +92,9 @@ async function runScript(file: string): Promise<unknown> {
   }
 }
 
-function unreadable(file: string, error: unknown): string {
-  const { code, message = String(error) } = error as { code?: string; message?: string };
-  const names = message.includes(file) || message.includes(pathToFileURL(file).href);
-  if (code === "ENOENT" || (code === "ERR_MODULE_NOT_FOUND" && names && !message.includes("imported from"))) {
-    return `there is no config file ${file}`;
-  }
-  return `${file} cannot be read: ${message.split("\n", 1)[0]}`;
+function unreadable(file: string, error: unknown): ProgramError {
+  const { message = String(error) } = error as { message?: string };
+  return new ProgramError(`${file} cannot be read: ${message.split("\n", 1)[0]}`, { cause: error });
 }
 
 function resolveFiles(value: unknown, [key = "", ...rest]: readonly string[], folder: string): void {

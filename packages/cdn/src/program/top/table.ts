@@ -8,7 +8,7 @@ export type Paint = keyof typeof COLORS;
 
 /** Paints, or leaves it. */
 export function paint(colors: boolean): (how: Paint, text: string) => string {
-  return (how, text) => (!colors || how === "none" ? text : `\x1b[${COLORS[how]}m${text}\x1b[0m`);
+  return (how, text) => (!colors || how === "none" || text === "" ? text : `\x1b[${COLORS[how]}m${text}\x1b[0m`);
 }
 
 /** What stands in a column of a line. */

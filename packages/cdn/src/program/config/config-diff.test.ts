@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { checkConfig } from "./check-config.ts";
+import { diffConfigs, effectiveConfig } from "./config-diff.ts";
+
+const configOf = (fields: object) => checkConfig({ upstreams: ["http://a"], ...fields }).config!;
+
+test("what a running edge cannot change is told from what it can, and stays as it was", () => {
+  const before = configOf({ port: 8080, memory: "1GiB" });
+  const after = configOf({
+    port: 8081,
+    upstreams: ["http://b"],
+    log: { sample: 0.5 },
+    guard: { addresses: { deny: ["::1"] } },
+  });
+  const { live, restart } = diffConfigs(before, after);
+  expect([live.toSorted(), restart.toSorted()]).toEqual([
+    ["guard", "log", "upstreams"],
+    ["memory", "port"],
+  ]);
+  expect(effectiveConfig(before, after)).toEqual({ ...after, port: 8080, memory: 2 ** 30 });
+});
+
+test("the same config, written anew, changes nothing", () => {
+  expect(diffConfigs(configOf({ drain: "10s" }), configOf({ drain: 10_000 }))).toEqual({ live: [], restart: [] });
+});

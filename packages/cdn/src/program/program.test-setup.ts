@@ -1,0 +1,51 @@
+/** What tests of the program share: an origin to cache, and programs that end with the test. */
+
+import { onTestFinished } from "vitest";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { silentLogger } from "../logger.ts";
+import { createServer } from "../server/server.ts";
+import type { EdgeConfig } from "./config/edge-config.ts";
+import type { ConfigSource } from "./config/load-config.ts";
+import { type ProgramOptions, type RunningProgram, startProgram } from "./program.ts";
+
+/** An origin whose answers are good for an hour, and how often it was asked for each path. */
+export interface CountedOrigin {
+  readonly url: string;
+  readonly asked: ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+/** @param answer - says otherwise. */
+export async function startOrigin(answer?: FetchHandler): Promise<CountedOrigin> {
+  const asked = new Map<string, number>();
+  const server = await createServer({
+    port: 0,
+    host: "127.0.0.1",
+    handler: (request, connection) => {
+      const { pathname } = new URL(request.url);
+      asked.set(pathname, (asked.get(pathname) ?? 0) + 1);
+      return (
+        answer?.(request, connection) ??
+        new Response(`body of ${pathname}`, { headers: { "cache-control": "max-age=3600" } })
+      );
+    },
+    closeDeadline: 0,
+  });
+  onTestFinished(() => server.close());
+  return { url: server.url, asked, close: () => server.close() };
+}
+
+/** A program in this process, on free ports. */
+export async function program(
+  flags: EdgeConfig,
+  more: Partial<ProgramOptions> & { readonly file?: ConfigSource["file"] } = {},
+): Promise<RunningProgram & { readonly adminUrl: string }> {
+  const { file, ...options } = more;
+  const started = await startProgram({
+    source: { file, flags: { port: 0, host: "127.0.0.1", drain: "1s", admin: { port: 0 }, ...flags } },
+    logger: silentLogger,
+    ...options,
+  });
+  onTestFinished(() => started.close());
+  return started as RunningProgram & { readonly adminUrl: string };
+}

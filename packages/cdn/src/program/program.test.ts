@@ -1,0 +1,281 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { signUrl } from "../guard/token/sign-url.ts";
+import { createServer } from "../server/server.ts";
+import type { EdgeConfig } from "./config/edge-config.ts";
+import { program, startOrigin } from "./program.test-setup.ts";
+
+/** A config file that a test writes again and again. */
+async function configFile(): Promise<{ file: string; write(config: unknown): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "edge-program-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "ami-edge.config.json");
+  return { file, write: (config) => writeFile(file, typeof config === "string" ? config : JSON.stringify(config)) };
+}
+
+const ok = async (url: string, init?: RequestInit): Promise<number> => {
+  const response = await fetch(url, init);
+  await response.arrayBuffer();
+  return response.status;
+};
+
+describe("a program", () => {
+  test("serves what its config asks for, and caches it", async () => {
+    const origin = await startOrigin();
+    const edge = await program({ upstreams: [origin.url], name: "edge-7", cache: { ignoreParams: ["x"] } });
+    for (const query of ["", "?x=1", "?x=2"]) expect(await ok(`${edge.url}/a${query}`)).toBe(200);
+    expect(Object.fromEntries(origin.asked)).toEqual({ "/a": 1 });
+    expect((await fetch(`${edge.url}/a`)).headers.get("cache-status")).toMatch(/^edge-7; hit/);
+  });
+
+  test("guards in the order that its config has them, and what they let pass is shared", async () => {
+    const origin = await startOrigin();
+    const key = "0123456789abcdef";
+    const edge = await program({
+      upstreams: [origin.url],
+      guard: {
+        signedUrls: { keys: { k: key }, paths: ["/live/"] },
+        rateLimits: [{ rate: 1, burst: 2, paths: ["/limited"] }],
+        addresses: { deny: ["192.0.2.7"] },
+        trustProxies: { proxies: ["127.0.0.1"] },
+      },
+    });
+    const signed = signUrl("/live/a", { key, keyId: "k", expires: Date.now() / 1000 + 60, prefix: "/live/" });
+    expect(await ok(edge.url + signed)).toBe(200);
+    expect(await ok(`${edge.url}/live/a`)).toBe(403);
+    expect(await ok(edge.url + signed, { headers: { "x-forwarded-for": "192.0.2.7" } })).toBe(403);
+    expect([await ok(`${edge.url}/limited`), await ok(`${edge.url}/limited`), await ok(`${edge.url}/limited`)]).toEqual(
+      [200, 200, 429],
+    );
+    const { total } = await edge.report();
+    expect(total.requests.byOutcome).toMatchObject({ refused: 3 });
+  });
+
+  test("logs clients' addresses and not those of its proxies", async () => {
+    const { file } = await configFile();
+    const log = `${file}.log`;
+    const origin = await startOrigin();
+    const edge = await program({
+      upstreams: [origin.url],
+      log: { format: "json", file: log },
+      guard: { trustProxies: { proxies: ["127.0.0.1"] } },
+    });
+    expect(await ok(`${edge.url}/a`, { headers: { "x-forwarded-for": "192.0.2.7" } })).toBe(200);
+    await edge.close();
+    expect(
+      (await readFile(log, "utf8"))
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ address: "192.0.2.7", target: "/a", status: 200, outcome: "miss", upstream: origin.url }]);
+  });
+
+  test.each([
+    [{ port: -1 }, "port: must be a whole number"],
+    [{ upstreams: [] }, "give --upstream"],
+    [{ guard: { countries: { file: "/nowhere.mmdb" } } }, "/nowhere.mmdb is no country database"],
+    [{ guard: { addresses: { deny: ["300.0.0.1"] } } }, "300.0.0.1"],
+    [{ tls: { cert: "/nowhere.pem", key: "/nowhere.pem" } }, "/nowhere.pem cannot be read"],
+    [{ log: { file: "/dev/null/log" } }, "the access log /dev/null/log cannot be opened"],
+    [{ processes: 2 }, "several processes are for ami-edge"],
+  ])("with %j says what to do, and leaves nothing open", async (fields, message) => {
+    await expect(program({ upstreams: ["http://127.0.0.1:1"], ...(fields as EdgeConfig) })).rejects.toThrow(message);
+  });
+
+  test("says which port is taken, be it that of clients or that of operators", async () => {
+    await using taken = await createServer({ port: 0, host: "127.0.0.1", handler: () => new Response() });
+    const upstreams = ["http://127.0.0.1:1"];
+    await expect(program({ upstreams, port: taken.port })).rejects.toThrow(`port ${taken.port} on 127.0.0.1 is taken`);
+    await expect(program({ upstreams, admin: { port: taken.port } })).rejects.toThrow(
+      `port ${taken.port} on 127.0.0.1 is taken`,
+    );
+  });
+});
+
+describe("a reload", () => {
+  test("exchanges upstreams, guards and log, and keeps what is cached", async () => {
+    const [first, second] = [await startOrigin(), await startOrigin()];
+    const config = await configFile();
+    await config.write({ upstreams: [first.url] });
+    const edge = await program({}, { file: config.file });
+    expect(await ok(`${edge.url}/a`)).toBe(200);
+    await config.write({
+      upstreams: [second.url],
+      guard: { hotlinks: { allow: ["tv.example"] } },
+      log: { file: "access.log" },
+    });
+    const { changed, restart } = await edge.reload();
+    expect([changed.toSorted(), restart]).toEqual([["guard", "log", "upstreams"], []]);
+    expect(await ok(`${edge.url}/a`)).toBe(200);
+    expect(await ok(`${edge.url}/b`)).toBe(200);
+    expect(await ok(`${edge.url}/b`, { headers: { referer: "https://other.example/" } })).toBe(403);
+    expect([first.asked.size, second.asked.size]).toEqual([1, 1]);
+    await edge.close();
+    expect((await readFile(join(config.file, "..", "access.log"), "utf8")).match(/\n/g)).toHaveLength(3);
+  });
+
+  test.each([
+    ["{", "is no JSON"],
+    [{ upstreams: [] }, "give --upstream"],
+    [{ upstreams: ["http://127.0.0.1:1"], guard: { hotlinks: { allow: ["no site"] } } }, "no site such as"],
+    [{ upstreams: ["http://127.0.0.1:1"], log: { file: "/dev/null/log" } }, "cannot be opened"],
+  ])("of %j fails whole: everything goes on as it was", async (broken, why) => {
+    const origin = await startOrigin();
+    const config = await configFile();
+    await config.write({ upstreams: [origin.url], guard: { rateLimits: [{ rate: 0.001, burst: 3 }] } });
+    const edge = await program({}, { file: config.file });
+    expect(await ok(`${edge.url}/a`)).toBe(200);
+    await config.write(broken);
+    await expect(edge.reload()).rejects.toThrow(why);
+    expect(await ok(`${edge.url}/b`)).toBe(200);
+    expect((await edge.report()).reloads).toMatchObject({ done: 0, failed: 1, error: expect.stringContaining(why) });
+  });
+
+  test("keeps what guards have counted whose section is the same", async () => {
+    const origin = await startOrigin();
+    const config = await configFile();
+    const rateLimits = [{ rate: 0.001, burst: 2 }];
+    await config.write({ upstreams: [origin.url], guard: { rateLimits } });
+    const edge = await program({}, { file: config.file });
+    await ok(`${edge.url}/a`);
+    await config.write({ upstreams: [origin.url], guard: { rateLimits, addresses: { deny: ["192.0.2.1"] } } });
+    await edge.reload();
+    expect([await ok(`${edge.url}/a`), await ok(`${edge.url}/a`)]).toEqual([200, 429]);
+    await config.write({ upstreams: [origin.url], guard: { rateLimits: [{ rate: 0.001, burst: 1 }] } });
+    await edge.reload();
+    expect([await ok(`${edge.url}/a`), await ok(`${edge.url}/a`)]).toEqual([200, 429]);
+  });
+
+  test("says what needs a restart, again each time until there was one", async () => {
+    const config = await configFile();
+    const upstreams = ["http://127.0.0.1:1"];
+    await config.write({ upstreams });
+    const edge = await program({}, { file: config.file });
+    await config.write({ upstreams, memory: "1GiB", name: "other" });
+    for (let count = 0; count < 2; count += 1) {
+      const { changed, restart } = await edge.reload();
+      expect([changed, restart.toSorted()]).toEqual([[], ["memory", "name"]]);
+    }
+    expect(edge.config).toMatchObject({ memory: 268_435_456, name: "ami-edge" });
+  });
+
+  test("lets an answer under way end from the upstream that it began at", async () => {
+    let end = (): void => {};
+    const slow = await startOrigin(() => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(Buffer.from("first "));
+          end = () => {
+            controller.enqueue(Buffer.from("last"));
+            controller.close();
+          };
+        },
+      });
+      return new Response(body);
+    });
+    const other = await startOrigin();
+    const config = await configFile();
+    await config.write({ upstreams: [slow.url] });
+    const edge = await program({}, { file: config.file });
+    const reader = (await fetch(`${edge.url}/a`)).body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe("first ");
+    await config.write({ upstreams: [other.url] });
+    await edge.reload();
+    expect(await ok(`${edge.url}/b`)).toBe(200);
+    end();
+    expect((await reader.read()).value).toBe("last");
+    expect(await reader.read()).toEqual({ done: true, value: undefined });
+    expect(other.asked.get("/b")).toBe(1);
+  });
+});
+
+describe("the admin port", () => {
+  const upstreams = ["http://127.0.0.1:1"];
+
+  test("is on this machine alone, and tells of health, counts and metrics", async () => {
+    const origin = await startOrigin();
+    const edge = await program({ upstreams: [origin.url] });
+    expect(new URL(edge.adminUrl).hostname).toBe("127.0.0.1");
+    await ok(`${edge.url}/live/demo/720p/1.m4s`);
+    await ok(`${edge.url}/live/demo/720p/1.m4s`);
+    const get = async (path: string) => (await fetch(edge.adminUrl + path)).text();
+    expect(JSON.parse(await get("/healthz"))).toEqual({ alive: true });
+    expect(JSON.parse(await get("/readyz"))).toEqual({ ready: true, notReady: [] });
+    expect(JSON.parse(await get("/stats"))).toMatchObject({
+      name: "ami-edge",
+      total: { edge: { hits: 1, misses: 1 }, requests: { byOutcome: { hit: 1, miss: 1 } } },
+      upstreams: [{ name: origin.url, requests: 1, healthy: true }],
+    });
+    expect(await get("/metrics")).toContain(
+      'ami_http_requests_total{ami_edge_name="ami-edge",ami_edge_outcome="hit",http_response_status_class="2xx",ami_edge_rendition="live/demo/720p"} 1\n',
+    );
+    expect(await ok(`${edge.adminUrl}/other`)).toBe(404);
+    expect(await ok(`${edge.adminUrl}/reload`)).toBe(405);
+    expect(await ok(`${edge.adminUrl}/stats`, { method: "POST" })).toBe(405);
+  });
+
+  test("says that an edge is not ready whose upstreams cannot be reached", async () => {
+    const edge = await program({ upstreams, circuit: { failures: 1, share: 0.01, openFor: "1h", maxOpenFor: "1h" } });
+    expect(await ok(`${edge.adminUrl}/readyz`)).toBe(200);
+    expect(await ok(`${edge.url}/a`)).toBeGreaterThanOrEqual(500);
+    const response = await fetch(`${edge.adminUrl}/readyz`);
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { ready: false, notReady: ["no upstream can be reached"] },
+    ]);
+  });
+
+  test("reads the config again, and says what is wrong with it", async () => {
+    const config = await configFile();
+    await config.write({ upstreams });
+    const edge = await program({}, { file: config.file });
+    const reload = async () => {
+      const response = await fetch(`${edge.adminUrl}/reload`, { method: "POST" });
+      return [response.status, await response.json()];
+    };
+    expect(await reload()).toEqual([200, { changed: [], restart: [] }]);
+    await config.write({ upstreams, memroy: 1 });
+    expect(await reload()).toMatchObject([
+      422,
+      { error: { code: "INVALID_CONFIG", problems: ["memroy: is not an option: did you mean memory?"] } },
+    ]);
+  });
+
+  test("wants its token, where it has one, for everything but health", async () => {
+    const token = "0123456789abcdef";
+    const edge = await program({ upstreams, admin: { port: 0, token } });
+    const status = (path: string, init?: RequestInit) => ok(edge.adminUrl + path, init);
+    const right = { authorization: `Bearer ${token}` };
+    expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 200]);
+    expect([await status("/stats"), await status("/metrics"), await status("/reload", { method: "POST" })]).toEqual([
+      401, 401, 401,
+    ]);
+    expect(await status("/stats", { headers: { authorization: "Bearer 0123456789abcdeF" } })).toBe(401);
+    expect([
+      await status("/stats", { headers: right }),
+      await status("/metrics", { headers: right }),
+      await status("/reload", { method: "POST", headers: right }),
+    ]).toEqual([200, 200, 200]);
+  });
+
+  test.each([
+    ["POST", { origin: "https://evil.example" }],
+    ["GET", { "sec-fetch-site": "cross-site" }],
+  ])("is not for web pages, which a browser on this machine shows (%s %j)", async (method, headers) => {
+    const edge = await program({ upstreams });
+    const path = method === "POST" ? "/reload" : "/stats";
+    expect(await ok(edge.adminUrl + path, { method, headers: headers as Record<string, string> })).toBe(403);
+  });
+
+  test("is not there where nobody wants it, and two edges in a process share what measures", async () => {
+    const none = await program({ upstreams, admin: false });
+    expect(none.adminUrl).toBeUndefined();
+    const [a, b] = [await program({ upstreams, name: "a" }), await program({ upstreams, name: "b" })];
+    await ok(`${a.url}/x`);
+    await a.close();
+    await ok(`${b.url}/x`);
+    expect(await b.metrics()).toMatch(/ami_http_requests_total\{ami_edge_name="b"/);
+  });
+});
