@@ -21,13 +21,13 @@ import type { Volume } from "./volume.ts";
 import { LINGERING_SHARE, type VolumeSet } from "./volume-set.ts";
 
 /** How long nothing is written after writing failed, milliseconds. */
-export const WRITE_RETRY_PAUSE = 30_000;
+const WRITE_RETRY_PAUSE = 30_000;
 /** A full disk lowers the bound to what there was room for; after so many milliseconds the whole is tried again. */
-export const FULL_RETRY_PAUSE = 600_000;
+const FULL_RETRY_PAUSE = 600_000;
 /** When volumes leave, objects in them that were asked for are kept up to this share of a volume. */
-export const REINSERT_SHARE = 1 / 4;
+const REINSERT_SHARE = 1 / 4;
 /** Deletions that wait for writing to work again; more than these may be undone by a restart. */
-export const MAX_WAITING_DELETIONS = 65_536;
+const MAX_WAITING_DELETIONS = 65_536;
 
 /** Bytes written in one go. */
 const BATCH_BYTES = 4 * 1024 * 1024;

@@ -18,7 +18,7 @@ export const DEFAULT_MAX_DISK_ENTRIES = 4 * 1024 * 1024;
 /** An object may take this share of the tier's bytes. */
 export const MAX_OBJECT_SHARE = 1 / 4;
 /** A tier has at least so many volumes. */
-export const MIN_VOLUMES = 8;
+const MIN_VOLUMES = 8;
 /** A small tier has volumes of this share of its bytes: one to two of them are empty at any time. */
 const PREFERRED_VOLUMES = 32;
 /** Offsets have 32 bits. */

@@ -34,7 +34,7 @@ import { decodeRecord, recordBytes, SLICE_WORDS, sliceCount } from "./record.ts"
 import { VolumeSet } from "./volume-set.ts";
 
 /** Objects up to this size, head included, are read into memory of their own: above it, new memory costs several times the reading. */
-export const SMALL_READ_BYTES = 68 * 1024;
+const SMALL_READ_BYTES = 68 * 1024;
 /** A buffer has room for a slice and the head before it. */
 const HEAD_ROOM = 4 * 1024;
 /** Counts up when the files change their form: what an older release wrote is dropped then. */
