@@ -51,6 +51,19 @@ export {
   type PeerUpstreamOptions,
 } from "./edge/peers/peer-upstream.ts";
 export type { RequestDirectivesMode } from "./edge/policy/lookup.ts";
+// Purge: nothing purged is served any more, here or at another edge.
+export { DEFAULT_PURGE_LEASE, type PurgeNetworkOptions, type PurgesOptions } from "./edge/purge/options.ts";
+export { MAX_PURGE_NAMES, type Purge } from "./edge/purge/purge.ts";
+export { createPurgeApi, type PurgeApiOptions } from "./edge/purge/purge-api.ts";
+export { type Judged, MAX_PURGE_LOG_ENTRIES, type Verdict } from "./edge/purge/purge-log.ts";
+export {
+  createPurges,
+  PURGES_SEEN_FIELD,
+  type PurgeResult,
+  type PurgeStatus,
+  type Purges,
+} from "./edge/purge/purges.ts";
+export { groupInvalidation, tagsOf } from "./edge/purge/response-tags.ts";
 export { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES } from "./edge/slices/slices.ts";
 export type { EdgeStats } from "./edge/stats.ts";
 // Upstreams: where an edge gets what it has not.

@@ -13,13 +13,13 @@ import { membersOf, wordsOf } from "./response-tags.ts";
 
 /** Bytes of a request's body. */
 export const MAX_PURGE_BODY_BYTES = 1024 * 1024;
-/** Characters of a token: fewer can be guessed. */
-const MIN_TOKEN_LENGTH = 16;
+/** What a header field can carry as a token (RFC 6750 §2.1); fewer characters can be guessed. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]{16,}=*$/;
 
 /** Options of {@link createPurgeApi}. */
 export interface PurgeApiOptions {
   readonly purges: Pick<Purges, "purge" | "status">;
-  /** Bearer tokens (RFC 6750) of 16 characters or more; several, so that they can be changed one after the other. */
+  /** Bearer tokens (RFC 6750): 16 or more letters, digits and `- . _ ~ + /`. Several, so that they can be changed one after the other. */
   readonly tokens?: readonly string[];
   /** Whether a request may purge; instead of `tokens`, or beside them for those that have none of these. */
   readonly authorize?: (request: Request, connection: Connection | undefined) => boolean | Promise<boolean>;
@@ -67,8 +67,8 @@ export function createPurgeApi(options: PurgeApiOptions): FetchHandler {
   if (tokens.length === 0 && authorize === undefined) {
     throw new CdnError("INVALID_OPTION", "give tokens or authorize: whoever may purge may empty an edge");
   }
-  if (tokens.some((token) => token.length < MIN_TOKEN_LENGTH)) {
-    throw new CdnError("INVALID_OPTION", `a token has fewer than ${MIN_TOKEN_LENGTH} characters`);
+  if (tokens.some((token) => !TOKEN.test(token))) {
+    throw new CdnError("INVALID_OPTION", "a token is not 16 or more letters, digits and - . _ ~ + /");
   }
   const digests = tokens.map(digestOf);
 

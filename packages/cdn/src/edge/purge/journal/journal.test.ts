@@ -219,6 +219,20 @@ test.each([0, 5, 30])(
   },
 );
 
+test("what was filled after a purge that a crash forgot is purged when another edge tells of it", async () => {
+  const disk = new Disk();
+  const before = await Writer.open(disk);
+  Object.assign(disk, { full: true });
+  await expect(before.purge({ urls: ["/b"] })).rejects.toMatchObject({ code: "PURGE_NOT_STORED" });
+  const filled = before.log.generation;
+  disk.full = false;
+  for (const systemTime of [0, 2000]) {
+    const after = await Writer.open(disk, { systemTime });
+    after.log.purge({ urls: ["/a"] });
+    expect(after.log.judge({ key: "/a", tags: [], generation: filled })).toBe("hard");
+  }
+});
+
 test("many purges at once are few writes", async () => {
   const disk = new Disk();
   let writes = 0;

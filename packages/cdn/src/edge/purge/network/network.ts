@@ -193,8 +193,8 @@ export class PurgeNetwork {
   #askLater(line: Line): void {
     const { heartbeatMs, member, clock } = this.#parts;
     clearTimeout(line.timer);
-    // Sooner where it matters: purges wait, or clients do because nothing stored may be served.
-    const hurry = this.#waiters.size > 0 || member.trustedUntil <= clock();
+    // Sooner where it matters: purges wait for this edge, or clients do because nothing stored may be served.
+    const hurry = (this.#waiters.size > 0 && line.answers === false) || member.trustedUntil <= clock();
     line.timer = setTimeout(() => void this.#ask(line), hurry ? heartbeatMs / 4 : heartbeatMs);
   }
 
