@@ -15,7 +15,7 @@ import type { Purge } from "./purge.ts";
 /** Names that a log remembers, by default; about 100 bytes each, and the name. */
 export const MAX_PURGE_LOG_ENTRIES = 262_144;
 /** Characters of all names that a log remembers. */
-export const MAX_PURGE_LOG_CHARACTERS = 32 * 1024 * 1024;
+const MAX_PURGE_LOG_CHARACTERS = 32 * 1024 * 1024;
 
 /** What the purges make of something stored. */
 export type Verdict =
@@ -54,7 +54,7 @@ export interface PurgeLogState {
 }
 
 /** Everything before `all` is purged, and each name at its generation. */
-export interface LayerState {
+interface LayerState {
   readonly all: number;
   readonly urls: Iterable<readonly [string, number]>;
   readonly prefixes: Iterable<readonly [string, number]>;

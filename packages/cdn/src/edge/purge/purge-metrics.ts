@@ -1,6 +1,6 @@
 /** Purging as OpenTelemetry metrics. */
 
-import { type Histogram, metrics, type ObservableResult } from "@opentelemetry/api";
+import { type Attributes, type Histogram, metrics, type ObservableResult } from "@opentelemetry/api";
 import type { PurgeStatus } from "./purges.ts";
 
 /** What is counted while purging. */
@@ -12,7 +12,7 @@ export interface PurgeCounters {
   settle(milliseconds: number, settled: boolean): void;
 }
 
-export function createPurgeCounters(): PurgeCounters {
+export function createPurgeCounters(self: string): PurgeCounters {
   const duration: Histogram = metrics.getMeter("@ami-streams/cdn").createHistogram("ami.edge.purge.duration", {
     unit: "ms",
     description: "From a purge's request to its certainty everywhere",
@@ -21,7 +21,7 @@ export function createPurgeCounters(): PurgeCounters {
     own: 0,
     others: 0,
     settle(milliseconds, settled) {
-      duration.record(milliseconds, { "ami.edge.purge.complete": settled });
+      duration.record(milliseconds, { "ami.edge.name": self, "ami.edge.purge.complete": settled });
     },
   };
 }
@@ -34,16 +34,17 @@ export function observePurges(counters: PurgeCounters, purges: { readonly status
     description: "1 while what is stored may be served without asking, 0 while cut off from the other edges",
   });
   const entries = meter.createObservableGauge("ami.edge.purge.entries", { description: "Names in the log of purges" });
+  const edge = (): Attributes => ({ "ami.edge.name": purges.status.self });
   const watched: [typeof count, (result: ObservableResult) => void][] = [
     [
       count,
       (result) => {
-        result.observe(counters.own, { "ami.edge.purge.source": "self" });
-        result.observe(counters.others, { "ami.edge.purge.source": "peer" });
+        result.observe(counters.own, { ...edge(), "ami.edge.purge.source": "self" });
+        result.observe(counters.others, { ...edge(), "ami.edge.purge.source": "peer" });
       },
     ],
-    [trusted, (result) => result.observe(purges.status.trusted ? 1 : 0)],
-    [entries, (result) => result.observe(purges.status.entries)],
+    [trusted, (result) => result.observe(purges.status.trusted ? 1 : 0, edge())],
+    [entries, (result) => result.observe(purges.status.entries, edge())],
   ];
   for (const [instrument, observe] of watched) instrument.addCallback(observe);
   return () => {

@@ -7,9 +7,9 @@ import { normalizePath } from "../../http/path.ts";
 /** URLs, prefixes and tags of one purge, together. */
 export const MAX_PURGE_NAMES = 1000;
 /** Characters of a URL, a prefix or a tag. */
-export const MAX_PURGE_NAME_LENGTH = 8192;
+const MAX_PURGE_NAME_LENGTH = 8192;
 /** Characters of all names of one purge, together. */
-export const MAX_PURGE_CHARACTERS = 512 * 1024;
+const MAX_PURGE_CHARACTERS = 512 * 1024;
 
 /** What is to be purged: everything that any of these names. */
 export interface Purge {

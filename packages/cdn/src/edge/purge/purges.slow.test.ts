@@ -1,7 +1,14 @@
 /** Ten edges over real HTTP, with cables pulled and processes ended while they purge: nothing purged is served after the answer. */
 
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
 import { startEdges, type TestEdge, until } from "./edges.test-setup.ts";
+import { createPurges } from "./purges.ts";
 
 const LEASE = 1000;
 
@@ -171,4 +178,29 @@ test("twenty seconds of purges, pulled cables and restarts, and nothing purged i
   expect(done).toBeGreaterThan(20);
   expect(world.looks).toBeGreaterThan(1000);
   expect(await world.change(edges[0]!, "/a")).toBe(0);
+});
+
+test("what was acknowledged before a process was killed is purged after it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "purges-killed-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const entry = fileURLToPath(new URL("killed-purger.test-peer.ts", import.meta.url));
+  const generations: number[] = [];
+  let acknowledged = 0;
+  for (let life = 0; life < 3; life += 1) {
+    const child = spawn(process.execPath, ["--no-warnings", entry, folder], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines: number[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(Number(line));
+      if (lines.length === 300) child.kill("SIGKILL");
+    }
+    generations.push(lines[0]!);
+    acknowledged = lines.at(-1)!;
+  }
+  const purges = await createPurges({ folder });
+  onTestFinished(() => purges.close());
+  for (let at = 0; at <= acknowledged; at += 1) {
+    // Of each life: what was filled before its first purge.
+    for (const generation of generations) expect(purges.judge({ key: `/${at}`, tags: [], generation })).toBe("hard");
+  }
+  expect(purges.judge({ key: "/kept", tags: [], generation: generations[0]! })).toBe("kept");
 });

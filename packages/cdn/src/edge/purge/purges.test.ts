@@ -31,6 +31,8 @@ test("an edge that is alone purges at once, and always serves from its cache", a
   const purges = await alone();
   const { generation } = purges;
   expect(purges.mayServe()).toBe(true);
+  expect(purges.seen).toBeUndefined();
+  expect(purges.covers("e0=9.9; forged")).toBe(true);
   const done = purges.purge({ urls: ["https://host/a?CMCD=br"] });
   expect(purges.judge(stored(generation))).toBe("hard");
   expect(await done).toMatchObject({ generation: generation + 1, edges: { edge: "purged" } });
@@ -169,8 +171,18 @@ test("an edge knows as much as another one says it has seen, or does not", async
   cut(["e0"]);
   const alone = a.purges.purge({ urls: ["/b"] });
   expect(b.purges.covers(a.purges.seen)).toBe(false);
-  expect(b.purges.covers("nonsense")).toBe(false);
   await alone;
+});
+
+test("nobody but an edge can claim to have seen more", async () => {
+  const { edges } = await startEdges(2, FAST);
+  const [a, b] = [edges[0]!.purges, edges[1]!.purges];
+  await until(() => a.mayServe() && b.mayServe());
+  const more = a.seen!.replace(/\.(\d+)/, ".99$1");
+  expect(more).not.toBe(a.seen);
+  for (const claim of [more, "", "; ", "nonsense", "e0=9.9", `e0=9.9; ${a.seen!.split("; ").at(-1)}`]) {
+    expect(b.covers(claim)).toBe(true);
+  }
 });
 
 test("whoever does not know the secret is not heard", async () => {

@@ -14,6 +14,7 @@ import { createFileStorage, type JournalStorage } from "./journal/storage.ts";
 import type { ChainedPurge } from "./network/chains.ts";
 import { type Changes, type EdgeStanding, PurgeMember, type PurgeMemory } from "./network/member.ts";
 import { PurgeNetwork } from "./network/network.ts";
+import { Seen } from "./network/seen.ts";
 import { type PurgesOptions, type ResolvedNetwork, resolveNetwork } from "./options.ts";
 import { canonicalPurge, type Purge } from "./purge.ts";
 import { type Judged, PurgeLog, type Verdict } from "./purge-log.ts";
@@ -62,13 +63,13 @@ export interface Purges extends AsyncDisposable {
   /** Whether that is still to come. */
   mayServe(): boolean;
   /**
-   * How much this edge has been told, for the header field {@link PURGES_SEEN_FIELD} of requests to other edges.
+   * How much this edge has been told, for the header field {@link PURGES_SEEN_FIELD} of requests to other edges; undefined where it is alone.
    *
    * An edge that fills its cache from another one must not get there what it has purged itself. So it says what it knows, and the other one answers
-   * from its cache only if it knows as much.
+   * from its cache only if it knows as much. Signed: no viewer can make one up.
    */
-  readonly seen: string;
-  /** Whether this edge knows as much as whoever sent this {@link seen}, or nothing. */
+  readonly seen: string | undefined;
+  /** Whether this edge knows as much as whoever sent this {@link seen}. One that no edge of the network made does not count. */
   covers(seen: string | undefined): boolean;
   /**
    * Purges here at once, before it returns, and everywhere before it resolves: then no edge of the network serves what was purged, unless it has
@@ -123,8 +124,7 @@ export async function createPurges(options: PurgesOptions = {}): Promise<Purges>
   }
 }
 
-/** The same over any storage. */
-export async function start(
+async function start(
   options: PurgesOptions,
   network: ResolvedNetwork,
   storage: JournalStorage | undefined,
@@ -147,12 +147,13 @@ class EdgePurges implements Purges {
   readonly #member: PurgeMember;
   readonly #journal: Journal | undefined;
   readonly #network: PurgeNetwork;
+  readonly #seen: Seen;
   readonly #options: ResolvedNetwork;
   readonly #keyOf: (target: string) => string;
   readonly #clock: () => number;
   readonly #logger: Logger;
   readonly #unlock: () => Promise<void>;
-  readonly #counters: PurgeCounters = createPurgeCounters();
+  readonly #counters: PurgeCounters;
   readonly #stopObserving: () => void;
   readonly #isNew: boolean;
   #closing: Promise<void> | undefined;
@@ -181,6 +182,7 @@ class EdgePurges implements Purges {
       systemTime: systemTime(),
       memory,
     });
+    this.#seen = new Seen(this.#member, network.secrets);
     this.#network = new PurgeNetwork({
       ...network,
       member: this.#member,
@@ -189,6 +191,7 @@ class EdgePurges implements Purges {
       systemClock: systemTime,
       logger,
     });
+    this.#counters = createPurgeCounters(network.self);
     this.#stopObserving = observePurges(this.#counters, this);
   }
 
@@ -200,8 +203,8 @@ class EdgePurges implements Purges {
     return this.#member.trustedUntil;
   }
 
-  get seen(): string {
-    return this.#member.vector;
+  get seen(): string | undefined {
+    return this.#seen.value;
   }
 
   get handle(): FetchHandler {
@@ -233,7 +236,7 @@ class EdgePurges implements Purges {
   }
 
   covers(seen: string | undefined): boolean {
-    return seen === undefined || this.#member.covers(seen);
+    return this.#seen.covers(seen);
   }
 
   /** Writes down that a process began; where that fails, the journal is written anew with the next purge. */

@@ -9,7 +9,7 @@ import { type JournalRecord, Replay } from "./records.ts";
 import type { JournalStorage } from "./storage.ts";
 
 /** A journal that has grown by this much, and to twice what it was after it was last written anew, is written anew. */
-export const JOURNAL_COMPACTION_BYTES = 4 * 1024 * 1024;
+const JOURNAL_COMPACTION_BYTES = 4 * 1024 * 1024;
 
 /** What a journal held. */
 export interface OpenedJournal {

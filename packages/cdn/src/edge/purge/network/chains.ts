@@ -4,9 +4,9 @@ import type { Purge } from "../purge.ts";
 import { isBefore, type Position, START } from "./position.ts";
 
 /** Purges kept to pass on to edges that lack them; whoever lacks older ones drops all that it has stored. */
-export const MAX_PURGE_HISTORY = 16_384;
+const MAX_PURGE_HISTORY = 16_384;
 /** Characters of the names in them. */
-export const MAX_PURGE_HISTORY_CHARACTERS = 16 * 1024 * 1024;
+const MAX_PURGE_HISTORY_CHARACTERS = 16 * 1024 * 1024;
 
 /** One purge, by the edge that was asked for it and its place in that edge's chain. */
 export interface ChainedPurge {

@@ -39,12 +39,12 @@ import type { ExchangeAnswer, ExchangeRequest, News, Reached } from "./messages.
 import { comparePositions, isBefore, type Position, START } from "./position.ts";
 
 /** By how much steady clocks may run apart, and then some: quartz keeps within a hundredth of this. */
-export const CLOCK_DRIFT = 0.02;
+const CLOCK_DRIFT = 0.02;
 /** Purges in one message, and the characters of their names: what does not fit comes with the next. */
-export const MAX_NEWS_PURGES = 1000;
-export const MAX_NEWS_CHARACTERS = 1024 * 1024;
+const MAX_NEWS_PURGES = 1000;
+const MAX_NEWS_CHARACTERS = 1024 * 1024;
 /** Purges that may wait for other edges at a time. */
-export const MAX_PENDING_PURGES = 4096;
+const MAX_PENDING_PURGES = 4096;
 
 /** What became of a purge at one edge. */
 export type EdgeStanding =
@@ -177,9 +177,12 @@ export class PurgeMember {
     return { heads, purges: heads.flatMap(({ source }) => this.#chains.after(source, START)), leaseMs: this.#leaseMs };
   }
 
-  /** How far it is in each chain, as a header field says it. */
+  /** How far it is in each chain, as text: the same at all edges that are equally far. */
   get vector(): string {
-    this.#vector ??= this.#chains.heads.map(({ source, at }) => `${source}=${at.incarnation}.${at.seq}`).join(", ");
+    this.#vector ??= this.#chains.heads
+      .map(({ source, at }) => `${source}=${at.incarnation}.${at.seq}`)
+      .sort()
+      .join(", ");
     return this.#vector;
   }
 

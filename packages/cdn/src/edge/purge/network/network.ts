@@ -13,7 +13,7 @@ import { createPost, MAX_EXCHANGE_BYTES, type Post } from "./post.ts";
 import { checkAnswer, checkQuestion, SIGNATURE_FIELD, signQuestion } from "./signature.ts";
 
 /** Where edges ask each other, below each one's URL. */
-export const EXCHANGE_PATH = "/.ami/purge/exchange";
+const EXCHANGE_PATH = "/.ami/purge/exchange";
 /** Questions to one edge at a time. More than one, so that one that hangs holds up nothing. */
 const MAX_QUESTIONS = 2;
 

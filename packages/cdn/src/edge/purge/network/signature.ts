@@ -9,12 +9,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { CdnError } from "../../../errors.ts";
 
-export const TIME_FIELD = "ami-purge-time";
-export const NONCE_FIELD = "ami-purge-nonce";
+const TIME_FIELD = "ami-purge-time";
+const NONCE_FIELD = "ami-purge-nonce";
 export const SIGNATURE_FIELD = "ami-purge-signature";
 
 /** Milliseconds by which the system times of two edges may differ. */
-export const MAX_CLOCK_SKEW = 10 * 60 * 1000;
+const MAX_CLOCK_SKEW = 10 * 60 * 1000;
 /** Characters of a secret. */
 const MIN_SECRET_LENGTH = 16;
 
@@ -81,7 +81,7 @@ function sign(secret: string, parts: readonly string[]): string {
 }
 
 /** In the same time wherever they differ. */
-function isSame(expected: string, given: string): boolean {
+export function isSame(expected: string, given: string): boolean {
   const bytes = Buffer.from(given);
   return bytes.byteLength === expected.length && timingSafeEqual(bytes, Buffer.from(expected));
 }
