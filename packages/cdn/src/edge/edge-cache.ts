@@ -18,9 +18,12 @@ import { abortable } from "./abortable.ts";
 import { bytesNeeded } from "./answer.ts";
 import { Answers } from "./answers.ts";
 import { type CacheKeys, createCacheKeys } from "./cache-key/cache-key.ts";
+import { VaryIndex } from "./cache-key/vary.ts";
 import type { ForwardReason } from "./cache-status/cache-status.ts";
+import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import type { FillHead } from "./fill/fill.ts";
 import { type Boarded, Flights, mayStandIn, type PurgeJudge } from "./fill/flights.ts";
+import { requestDirectivesOf } from "./freshness/cache-control.ts";
 import { ttlOf } from "./freshness/freshness.ts";
 import { NewestPlaylists } from "./live/newest-playlists.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
@@ -32,6 +35,7 @@ import type { Purge } from "./purge/purge.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
+import { TieredStore } from "./tiered-store.ts";
 import { type Forwarder, isLoop } from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream/upstream.ts";
@@ -47,6 +51,8 @@ export interface EdgeCacheParts {
   readonly logger: Logger;
   readonly timeouts: UpstreamTimeouts;
   readonly cache: EdgeCacheOptions;
+  /** Behind the memory, for what is to outlive the process or does not fit. Default: none. */
+  readonly disk?: DiskTier;
   /** What has been purged, asked at each look-up. Default: nothing ever. */
   readonly purges?: PurgeJudge;
   /**
@@ -71,6 +77,9 @@ export class EdgeCache {
   readonly #clock: () => number;
   readonly #keys: CacheKeys;
   readonly #tier: MemoryTier<StoredResponse>;
+  /** The same tier, where there is a disk behind it. */
+  readonly #tiers: TieredStore | undefined;
+  readonly #purges: PurgeJudge | undefined;
   readonly #flights: Flights;
   readonly #newest = new NewestPlaylists();
   readonly #forwarder: Forwarder;
@@ -81,17 +90,21 @@ export class EdgeCache {
   readonly #counters = createCounters();
 
   constructor(parts: EdgeCacheParts) {
-    const { name, cache, clock, systemClock, upstream, timeouts, logger } = parts;
+    const { name, cache, clock, systemClock, upstream, timeouts, logger, disk, purges } = parts;
     const counters = this.#counters;
     this.#clock = clock;
     this.#mode = cache.requestDirectives ?? "harmless";
     this.#keys = createCacheKeys(cache);
-    this.#tier = createS3FifoTier(cache.maxBytes ?? DEFAULT_CACHE_BYTES);
+    this.#purges = purges;
+    const memory = createS3FifoTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES);
+    const vary = new VaryIndex(disk === undefined ? 0 : systemClock());
+    this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock });
+    this.#tier = this.#tiers ?? memory;
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
     this.#answers = new Answers({ name, clock, logger, counters, exposeTags: cache.exposeTags ?? false });
     const shared = { upstream, timeouts, clock, systemClock, policy: storagePolicyOf(cache), counters };
     const forwarder = this.#forwarder;
-    this.#flights = new Flights({ ...shared, tier: this.#tier, forwarder, purges: parts.purges });
+    this.#flights = new Flights({ ...shared, tier: this.#tier, tiers: this.#tiers, forwarder, vary, purges });
     const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES, sliceAbove = DEFAULT_SLICE_ABOVE_BYTES } = cache;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
     this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
@@ -120,6 +133,9 @@ export class EdgeCache {
     const now = this.#clock();
     const isSoft = stored !== undefined && this.#flights.isSoft(stored);
     const lookup = decideLookup(request, stored, now, this.#mode, isSoft);
+    if (this.#purges?.trustedUntil !== undefined && now >= this.#purges.trustedUntil) {
+      return this.#distrusted(request, key, lookup);
+    }
     switch (lookup) {
       case "hit":
         return this.#newer(request, key, now) ?? this.#answers.fresh(request, stored!, now);
@@ -129,6 +145,7 @@ export class EdgeCache {
       case "max-stale":
         return this.#answers.stale(request, stored!, now, lookup);
       case "only-if-cached":
+        if (stored === undefined && this.#tiers?.has(fullKey)) return this.#through(request, key, false, lookup);
         return this.#newer(request, key, now) ?? this.#answers.notCached();
       case "miss":
       case "revalidate":
@@ -138,6 +155,16 @@ export class EdgeCache {
       default:
         return this.#passing.pass(request, key, PASSED[lookup] ?? "request", lookup);
     }
+  }
+
+  /** Purges may be missing here: nothing that is stored is served before the upstream was asked. */
+  #distrusted(request: RawRequest, key: string, lookup: Lookup): RawResponse | Promise<RawResponse> {
+    const isOnlyIfCached = this.#mode !== "ignore" && requestDirectivesOf(request.headers)?.onlyIfCached;
+    if (isOnlyIfCached) return this.#answers.notCached();
+    if (PASSED[lookup] !== undefined || request.headers.range !== undefined || request.method === "HEAD") {
+      return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
+    }
+    return this.#through(request, key, true, "reload", false);
   }
 
   close(): void {
@@ -155,21 +182,34 @@ export class EdgeCache {
     return this.#answers.fresh(request, stored, now);
   }
 
-  /** @param reload - what is stored is fresh, but the client wants the upstream asked. */
-  async #through(request: RawRequest, key: string, reload: boolean): Promise<RawResponse> {
+  /**
+   * @param reload - what is stored is fresh, but the upstream is to be asked.
+   * @param trusted - what is stored may stand in for an upstream that fails, and be put together from parts.
+   */
+  async #through(
+    request: RawRequest,
+    key: string,
+    reload: boolean,
+    lookup: Lookup = "miss",
+    trusted = true,
+  ): Promise<RawResponse> {
     let forward: ForwardReason = reload ? "request" : "uri-miss";
     let bypass = "not-shared";
     try {
+      if (this.#tiers !== undefined) await this.#tiers.recall(key);
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const fullKey = this.#flights.vary.keyOf(key, request.headers);
-        const stored = this.#flights.find(fullKey);
-        if (stored !== undefined && attempt > 0 && this.#isFresh(stored)) {
+        const inMemory = this.#flights.find(fullKey);
+        const stored = inMemory ?? (await this.#fromDisk(fullKey));
+        const isAnswer = inMemory === undefined || attempt > 0;
+        if (stored !== undefined && isAnswer && !reload && this.#isFresh(stored)) {
           return this.#answers.fresh(request, stored, this.#clock());
         }
+        if (lookup === "only-if-cached") return this.#answers.notCached();
         if (stored !== undefined) forward = reload ? "request" : "stale";
         else if (fullKey !== key) forward = "vary-miss";
         const asked = { request, key, fullKey };
-        const partial = stored === undefined ? await this.#ranges.before(asked) : undefined;
+        const partial = stored === undefined && trusted ? await this.#ranges.before(asked) : undefined;
         if (partial === "retry") continue;
         if (partial === "pass") {
           bypass = "range";
@@ -182,7 +222,7 @@ export class EdgeCache {
           bypass = "head";
           break;
         }
-        const answer = await this.#fromFlight(request, boarded, forward);
+        const answer = await this.#fromFlight(request, boarded, forward, trusted);
         if (answer === "retry") continue;
         if (answer === "pass") break;
         if (answer === "slices") {
@@ -205,6 +245,7 @@ export class EdgeCache {
     request: RawRequest,
     boarded: Boarded,
     forward: ForwardReason,
+    trusted: boolean,
   ): Promise<RawResponse | "retry" | "pass" | "slices"> {
     const { flight, leave, collapsed } = boarded;
     const { fill } = flight;
@@ -215,9 +256,10 @@ export class EdgeCache {
         head = await abortable(fill.head, request.signal);
       } catch (error) {
         if (request.signal.aborted) return this.#answers.left();
-        return this.#standIn(request, flight.stored, true) ?? this.#answers.fail(502, error, forward);
+        const stale = trusted ? this.#standIn(request, flight.stored, true) : undefined;
+        return stale ?? this.#answers.fail(502, error, forward);
       }
-      if (head.status >= 500) {
+      if (head.status >= 500 && trusted) {
         const stale = this.#standIn(request, flight.stored, false);
         if (stale !== undefined) return stale;
       }
@@ -248,6 +290,11 @@ export class EdgeCache {
     const { freshness } = stored;
     if (!disconnected || -ttlOf(freshness, now) >= freshness.staleIfDisconnected) return undefined;
     return this.#answers.stale(request, stored, now, "disconnected");
+  }
+
+  async #fromDisk(fullKey: string): Promise<StoredResponse | undefined> {
+    if (this.#tiers?.has(fullKey) !== true) return undefined;
+    return this.#flights.judged(fullKey, await this.#tiers.load(fullKey));
   }
 
   #isFresh(stored: StoredResponse): boolean {

@@ -7,6 +7,7 @@ import { silentLogger } from "../logger.ts";
 import { EdgeCache } from "./edge-cache.ts";
 import { checkEdgeOptions, type EdgeOptions } from "./options.ts";
 import { createPeerUpstream } from "./peers/peer-upstream.ts";
+import { createGroupInvalidation } from "./purge/group-invalidation.ts";
 import { type EdgeStats, observeStats } from "./stats.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream/upstream.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
@@ -44,7 +45,14 @@ export function createEdge(options: EdgeOptions): Edge {
     ...(circuit !== undefined && { circuit }),
   });
   const upstream = peers === undefined ? own : createPeerUpstream({ ...peers, fallback: own, name, clock, logger });
-  const cache = new EdgeCache({ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} });
+  const cache = new EdgeCache({
+    ...{ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} },
+    ...(options.disk !== undefined && { disk: options.disk }),
+    ...(options.purges !== undefined && {
+      purges: options.purges,
+      onInvalidation: createGroupInvalidation({ purges: options.purges, clock, logger }),
+    }),
+  });
   const stopObserving = observeStats(name, cache.stats);
 
   const fetch: FetchHandler = async (request, connection) => {

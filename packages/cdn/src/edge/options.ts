@@ -4,11 +4,13 @@ import { CdnError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { CacheKeyOptions } from "./cache-key/cache-key.ts";
 import { CACHE_NAME } from "./cache-status/cache-status.ts";
+import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import { DEFAULT_TARGETED_FIELDS } from "./freshness/cache-control.ts";
 import { DEFAULT_HEURISTIC, DEFAULT_STALE_IF_DISCONNECTED, type HeuristicFreshness } from "./freshness/freshness.ts";
 import type { PeersOptions } from "./peers/peer-upstream.ts";
 import type { RequestDirectivesMode } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
+import type { Purges } from "./purge/purges.ts";
 import type { UpstreamTimeouts } from "./upstream/upstream.ts";
 import type { UpstreamOption } from "./upstream/upstream-options.ts";
 import type { UpstreamsPolicy } from "./upstream/upstreams.ts";
@@ -84,6 +86,13 @@ export interface EdgeOptions extends UpstreamsPolicy {
   /** Other edges, or other processes of this one, each of which answers for a share of the keys. Default: none. */
   readonly peers?: PeersOptions;
   readonly cache?: EdgeCacheOptions;
+  /**
+   * From `createDiskTier`: holds what has more than {@link MIN_DISK_LIFETIME} seconds to live, over restarts. To be closed after the edge. Give
+   * `purges` a folder then, so that what was purged or invalidated stays so. Default: none.
+   */
+  readonly disk?: DiskTier;
+  /** From `createPurges`, with the same `keyOf` as this edge's keys. To be closed after the edge. Default: nothing is purged. */
+  readonly purges?: Purges;
   /** Milliseconds to wait for upstreams, see {@link DEFAULT_UPSTREAM_TIMEOUTS}. */
   readonly timeouts?: Partial<UpstreamTimeouts>;
   /** Names this edge in `Cache-Status` and `Via`. Default `ami-edge`. */

@@ -9,7 +9,12 @@ const ENCODINGS = ["br", "gzip", "zstd"];
 /** What each key's answers vary by. */
 export class VaryIndex {
   readonly #names = new BoundedMemory<{ readonly names: readonly string[]; readonly generation: number }>();
-  #generation = 0;
+  #generation: number;
+
+  /** @param generation - to begin with: one that no earlier process has used, where what it stored is still there. Default 0. */
+  constructor(generation = 0) {
+    this.#generation = generation;
+  }
 
   /** The full key of a request, as far as is known of the answers to it. */
   keyOf(key: string, headers: RawRequest["headers"]): string {
@@ -25,6 +30,20 @@ export class VaryIndex {
     this.#names.delete(key);
     if (names.length === 0) return;
     this.#names.set(key, { names, generation: known?.generation ?? this.#generation });
+  }
+
+  knows(key: string): boolean {
+    return this.#names.get(key) !== undefined;
+  }
+
+  /** What is known of a key, for {@link restore}. */
+  describe(key: string): { readonly names: readonly string[]; readonly generation: number } | undefined {
+    return this.#names.get(key);
+  }
+
+  /** Takes up what an earlier process knew, unless more is known by now. */
+  restore(key: string, names: readonly string[], generation: number): void {
+    if (this.#names.get(key) === undefined) this.#names.set(key, { names, generation });
   }
 
   /** Makes every variant so far unreachable. */

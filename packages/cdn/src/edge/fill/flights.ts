@@ -13,6 +13,7 @@ import type { Verdict } from "../purge/purge-log.ts";
 import { tagsOf } from "../purge/response-tags.ts";
 import { missingAfter, sendForRest } from "../slices/completion.ts";
 import type { EdgeCounters } from "../stats.ts";
+import type { TieredStore } from "../tiered-store.ts";
 import { type Forwarder, sharedHeaders } from "../upstream/forward-headers.ts";
 import type { Upstream, UpstreamRequest, UpstreamTimeouts } from "../upstream/upstream.ts";
 import { Fill, type FillHead } from "./fill.ts";
@@ -31,6 +32,10 @@ const ABOUT_WHOLE = new Set([200, 404, 410]);
 export interface PurgeJudge {
   /** Grows with every purge. */
   readonly generation: number;
+  /**
+   * Until when, on the steady clock, what is stored may be served without asking the upstream: past it, purges may be missing here. Default: always.
+   */
+  readonly trustedUntil?: number;
   judge(judged: { readonly key: string; readonly tags: readonly string[]; readonly generation: number }): Verdict;
 }
 
@@ -85,12 +90,16 @@ export interface FlightsOptions {
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
+  /** The tier, where there is a disk behind it. */
+  readonly tiers?: TieredStore | undefined;
+  /** Default: a new one. */
+  readonly vary?: VaryIndex;
   /** Default: nothing is ever purged. */
   readonly purges: PurgeJudge | undefined;
 }
 
 export class Flights {
-  readonly vary = new VaryIndex();
+  readonly vary: VaryIndex;
   readonly #options: FlightsOptions;
   /** Those that may be boarded. */
   readonly #byKey = new Map<string, Flight>();
@@ -100,6 +109,7 @@ export class Flights {
 
   constructor(options: FlightsOptions) {
     this.#options = options;
+    this.vary = options.vary ?? new VaryIndex();
   }
 
   get size(): number {
@@ -108,8 +118,17 @@ export class Flights {
 
   /** What is stored under a key, unless it was purged. Softly purged: {@link isSoft} says so. */
   find(fullKey: string): StoredResponse | undefined {
+    return this.judged(fullKey, this.#options.tier.get(fullKey));
+  }
+
+  /** Takes what is only on disk into memory, for {@link find}. Undefined where there is nothing to wait for. */
+  warm(storageKey: string): Promise<unknown> | undefined {
+    return this.#options.tiers?.warm(storageKey);
+  }
+
+  /** What {@link find} gives for what is stored, wherever it was found. */
+  judged(fullKey: string, stored: StoredResponse | undefined): StoredResponse | undefined {
     const { tier, purges } = this.#options;
-    const stored = tier.get(fullKey);
     if (stored === undefined || purges === undefined || stored.generation === purges.generation) return stored;
     const verdict = purges.judge(stored);
     if (verdict === "kept") stored.generation = purges.generation;

@@ -6,7 +6,7 @@ import { parseRange, type RangeRequest, resolveRange } from "../../http/range.ts
 import { isPlain, unsatisfiable } from "../answer.ts";
 import type { Answers } from "../answers.ts";
 import type { FillHead } from "../fill/fill.ts";
-import { type Boarded, type Flights, mayStandIn, PART, SLICE } from "../fill/flights.ts";
+import { type Boarded, type Flights, mayStandIn, OBJECT, PART, SLICE } from "../fill/flights.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import { validatorsOf } from "../memory-tier/stored-response.ts";
 import type { EdgeCounters } from "../stats.ts";
@@ -41,6 +41,8 @@ export class RangeAnswers {
     const { slices, flights, clock, answers } = this.#options;
     const { request, fullKey, key } = asked;
     const { headers, method } = request;
+    const warming = flights.warm(fullKey + OBJECT);
+    if (warming !== undefined) await warming;
     const object = slices.objectOf(fullKey);
     const isFresh = object !== undefined && slices.isFresh(object);
     if (isFresh && isNotModified(headers, object.entry.validators)) {

@@ -130,6 +130,8 @@ export class Slices {
   async slice(asked: Asked, index: number, object: SlicedObject | undefined): Promise<Slice | NoSlice> {
     const { flights } = this.#options;
     const { request, key, fullKey } = asked;
+    const warming = flights.warm(`${fullKey}${SLICE}${index}`);
+    if (warming !== undefined) await warming;
     const stored = flights.find(`${fullKey}${SLICE}${index}`);
     const isCurrent = stored !== undefined && object?.holds(stored) === true;
     if (isCurrent && this.isFresh(object)) return { object, stored, boarded: undefined };

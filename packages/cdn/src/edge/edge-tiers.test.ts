@@ -1,0 +1,219 @@
+/** Disk and purges behind the memory, as clients of an edge see them. */
+
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { bytesResponse } from "../handler/bytes-response.ts";
+import type { FetchHandler } from "../handler/fetch-handler.ts";
+import { freshFolder } from "./disk-tier/disk-tier.test-setup.ts";
+import { createDiskTier } from "./disk-tier/disk-tier.ts";
+import { gate } from "./edge.test-setup.ts";
+import { createEdge, type Edge } from "./edge.ts";
+import { createPurges, type Purges } from "./purge/purges.ts";
+
+/** One after the other, edges with the same folder, before an upstream that counts. */
+async function restartable(
+  answer: (request: Request, turn: number) => Response | Promise<Response>,
+  { memory = 1024 * 1024 }: { memory?: number } = {},
+) {
+  const folder = await freshFolder();
+  const state = { now: Date.UTC(2026, 0, 1), asked: [] as string[] };
+  const handler: FetchHandler = (request) => answer(request, state.asked.push(new URL(request.url).pathname));
+  let edge: Edge | undefined;
+  let purges: Purges | undefined;
+  let disk: Awaited<ReturnType<typeof createDiskTier>> | undefined;
+  const stop = async (): Promise<void> => {
+    await edge?.close();
+    await purges?.close();
+    await disk?.close();
+  };
+  const start = async (): Promise<void> => {
+    await stop();
+    const clock = () => state.now;
+    disk = await createDiskTier({ path: join(folder, "objects"), maxBytes: 32 * 1024 * 1024, clock });
+    purges = await createPurges({ folder: join(folder, "purges"), clock, systemClock: clock });
+    edge = createEdge({
+      upstreams: [handler],
+      cache: { maxBytes: memory, sliceBytes: 1024, sliceAbove: 4096 },
+      clock,
+      disk,
+      purges,
+    });
+  };
+  onTestFinished(stop);
+  await start();
+  return {
+    state,
+    /** Closes everything and opens it anew. */
+    restart: start,
+    purge: (purge: Parameters<Purges["purge"]>[0]) => purges!.purge(purge),
+    written: () => disk!.flush(),
+    entries: () => disk!.entries,
+    ask: async (path: string, headers: Record<string, string> = {}): Promise<string> => {
+      const response = await edge!.handle(new Request(`http://edge${path}`, { headers }));
+      const outcome = /; (hit|fwd=[\w-]+)/.exec(response.headers.get("cache-status") ?? "")?.[1];
+      return `${response.status} ${await response.text()} ${outcome}`;
+    },
+    send: (path: string, method: string) => edge!.handle(new Request(`http://edge${path}`, { method })),
+  };
+}
+
+const hour = { "cache-control": "max-age=3600" };
+
+test("what was stored is there after a restart, as old as it is", async () => {
+  const { ask, restart, state } = await restartable((_, turn) =>
+    bytesResponse(Buffer.from(`${turn}`), { headers: hour }),
+  );
+  expect(await ask("/a")).toBe("200 1 fwd=uri-miss");
+  await restart();
+  state.now += 1_800_000;
+  expect(await ask("/a")).toBe("200 1 hit");
+  state.now += 1_800_000;
+  expect(await ask("/a")).toBe("200 2 fwd=stale");
+  await restart();
+  expect(await ask("/a")).toBe("200 2 hit");
+});
+
+test("what memory has no room for comes from disk, and stays in memory from the second time on", async () => {
+  const { ask, state, written } = await restartable(
+    ({ url }) => bytesResponse(Buffer.alloc(40_000, new URL(url).pathname), { headers: hour }),
+    { memory: 100_000 },
+  );
+  for (let at = 0; at < 20; at += 1) await ask(`/${at}`);
+  await written();
+  for (let turn = 0; turn < 3; turn += 1) {
+    for (let at = 0; at < 20; at += 1) expect(await ask(`/${at}`)).toMatch(/^200 [\s\S]{40000} hit$/);
+  }
+  expect(state.asked).toHaveLength(20);
+});
+
+test("what has seconds to live is not written", async () => {
+  const { ask, written, entries } = await restartable(() =>
+    bytesResponse(Buffer.from("x"), { headers: { "cache-control": "max-age=9" } }),
+  );
+  await ask("/a");
+  await written();
+  expect(entries()).toBe(0);
+});
+
+test("variants are told apart after a restart, too", async () => {
+  const { ask, restart, state, send, written } = await restartable(({ headers }, turn) =>
+    bytesResponse(Buffer.from(`${headers.get("accept-language")}${turn}`), {
+      headers: { ...hour, vary: "Accept-Language" },
+    }),
+  );
+  await ask("/a", { "accept-language": "de" });
+  await ask("/a", { "accept-language": "en" });
+  await restart();
+  expect(await ask("/a", { "accept-language": "en" })).toBe("200 en2 hit");
+  expect(await ask("/a", { "accept-language": "de" })).toBe("200 de1 hit");
+  expect(await ask("/a", { "accept-language": "fr" })).toBe("200 fr3 fwd=vary-miss");
+  await send("/a", "POST");
+  expect(state.asked).toHaveLength(4);
+  await written();
+  await restart();
+  expect(await ask("/a", { "accept-language": "de" })).toMatch(/^200 de5 fwd/);
+});
+
+test("slices of a long object are there after a restart", async () => {
+  const body = Buffer.from(Array.from({ length: 10_000 }, (_, at) => at % 251));
+  const { ask, restart, state } = await restartable(({ headers }) => {
+    const [, first, last] = /bytes=(\d+)-(\d+)/.exec(headers.get("range") ?? "") ?? [];
+    const fields = { ...hour, etag: '"1"' };
+    if (first === undefined) return bytesResponse(body, { headers: fields });
+    const part = body.subarray(Number(first), Math.min(Number(last) + 1, body.length));
+    const range = `bytes ${first}-${Number(first) + part.length - 1}/${body.length}`;
+    return bytesResponse(part, { status: 206, headers: { ...fields, "content-range": range } });
+  });
+  const range = { range: "bytes=5000-5999" };
+  const first = await ask("/film", range);
+  expect(first).toMatch(/^206 /);
+  const asked = state.asked.length;
+  expect(await ask("/film", range)).toBe(first.replace(/fwd=[\w-]+$/, "hit"));
+  await restart();
+  expect(await ask("/film", range)).toBe(first.replace(/fwd=[\w-]+$/, "hit"));
+  expect(state.asked).toHaveLength(asked);
+});
+
+test.each([
+  ["by URL", { urls: ["/a"] }],
+  ["by prefix", { prefixes: ["/"] }],
+  ["by tag", { tags: ["news"] }],
+  ["of everything", { all: true }],
+])("a purge %s takes it out of memory and disk, and it does not come back with a restart", async (_, purge) => {
+  const {
+    ask,
+    restart,
+    purge: purges,
+    written,
+  } = await restartable((_request, turn) =>
+    bytesResponse(Buffer.from(`${turn}`), { headers: { ...hour, "surrogate-key": "news" } }),
+  );
+  await ask("/a");
+  await written();
+  await purges(purge);
+  await restart();
+  expect(await ask("/a")).toBe("200 2 fwd=uri-miss");
+  await purges(purge);
+  expect(await ask("/a")).toBe("200 3 fwd=uri-miss");
+  await restart();
+  expect(await ask("/a")).toBe("200 3 hit");
+});
+
+test("a soft purge leaves something to ask about, and to serve meanwhile", async () => {
+  const headers = { "cache-control": "max-age=3600, stale-while-revalidate=60", etag: '"1"' };
+  const [asked, answerNow] = gate();
+  const { ask, purge, state } = await restartable(async (_, turn) => {
+    if (turn > 1) await asked;
+    return turn > 1 ? new Response(null, { status: 304, headers }) : bytesResponse(Buffer.from("body"), { headers });
+  });
+  await ask("/a");
+  await purge({ urls: ["/a"], soft: true });
+  expect(await ask("/a")).toBe("200 body hit");
+  expect(state.asked).toHaveLength(2);
+  answerNow();
+});
+
+test("a fill that started before a purge never becomes a hit", async () => {
+  const [released, release] = gate();
+  const [began, begin] = gate();
+  const { ask, purge } = await restartable(async (_, turn) => {
+    begin();
+    if (turn === 1) await released;
+    return bytesResponse(Buffer.from(`${turn}`), { headers: hour });
+  });
+  const first = ask("/a");
+  await began;
+  await purge({ urls: ["/a"] });
+  release();
+  expect(await first).toBe("200 1 fwd=uri-miss");
+  expect(await ask("/a")).toBe("200 2 fwd=uri-miss");
+  expect(await ask("/a")).toBe("200 2 hit");
+});
+
+test("an edge that may lack purges asks before it serves what it has, and serves nothing where nobody answers", async () => {
+  const state = { now: 0, up: true, trustedUntil: Number.POSITIVE_INFINITY, asked: 0 };
+  const headers = { "cache-control": "max-age=3600, stale-if-error=3600", etag: '"1"' };
+  const purges = Object.defineProperty(await createPurges(), "trustedUntil", { get: () => state.trustedUntil });
+  await using edge = createEdge({
+    clock: () => state.now,
+    purges,
+    upstreams: [
+      (request) => {
+        state.asked += 1;
+        if (!state.up) return new Response(null, { status: 500 });
+        const isKnown = request.headers.get("if-none-match") === '"1"';
+        return isKnown ? new Response(null, { status: 304, headers }) : bytesResponse(Buffer.from("body"), { headers });
+      },
+    ],
+  });
+  const ask = async (init: RequestInit = {}) => (await edge.handle(new Request("http://edge/a", init))).status;
+  expect([await ask(), await ask(), state.asked]).toEqual([200, 200, 1]);
+  state.trustedUntil = 0;
+  expect([await ask(), state.asked]).toEqual([200, 2]);
+  expect([await ask({ headers: { range: "bytes=0-1" } }), state.asked]).toEqual([200, 3]);
+  expect(await ask({ headers: { "cache-control": "only-if-cached" } })).toBe(504);
+  state.up = false;
+  expect(await ask()).toBe(500);
+  state.trustedUntil = 1;
+  expect([await ask(), state.asked]).toEqual([200, 4]);
+});
