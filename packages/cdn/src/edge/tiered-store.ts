@@ -2,6 +2,7 @@
 
 import type { VaryIndex } from "./cache-key/vary.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
+import type { DiskWriter } from "./disk-tier/disk-writer.ts";
 import { ttlOf } from "./freshness/freshness.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import { decodeStoredHead, encodeStoredHead } from "./memory-tier/stored-head.ts";
@@ -33,6 +34,9 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   /** Reads under way: whoever asks for the same waits for the same. */
   readonly #loading = new Map<string, Promise<StoredResponse | undefined>>();
 
+  /** The newest that is being written, by key. */
+  readonly #writing = new Map<string, StoredResponse>();
+
   constructor(options: TieredStoreOptions) {
     this.#options = options;
   }
@@ -57,6 +61,7 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   delete(storageKey: string): boolean {
     const { memory, disk } = this.#options;
     this.#loading.delete(storageKey);
+    this.#writing.delete(storageKey);
     const wasOnDisk = disk.delete(storageKey);
     disk.delete(storageKey + VARIES);
     return memory.delete(storageKey) || wasOnDisk;
@@ -127,13 +132,23 @@ export class TieredStore implements MemoryTier<StoredResponse> {
       disk.delete(storageKey);
       return;
     }
-    const isTaken = writer.append(entry.body);
-    if (!isTaken) writer.abort();
-    // Then what is there is older.
-    void (isTaken ? writer.commit() : Promise.resolve(false)).then((isWritten) => isWritten || disk.delete(storageKey));
+    if (writer.append(entry.body)) void this.#commit(storageKey, entry, writer);
+    else {
+      writer.abort();
+      disk.delete(storageKey);
+    }
     const known = entry.vary.length > 0 ? vary.describe(entry.key) : undefined;
     if (known === undefined || disk.has(entry.key + VARIES)) return;
     void disk.create(entry.key + VARIES, Buffer.from(JSON.stringify(known)), 0)?.commit();
+  }
+
+  async #commit(storageKey: string, entry: StoredResponse, writer: DiskWriter): Promise<void> {
+    this.#writing.set(storageKey, entry);
+    const isWritten = await writer.commit();
+    if (this.#writing.get(storageKey) !== entry) return;
+    this.#writing.delete(storageKey);
+    // What is there is older, unless another one was written meanwhile.
+    if (!isWritten) this.#options.disk.delete(storageKey);
   }
 
   async #read(storageKey: string): Promise<{ entry: StoredResponse; hits: number } | undefined> {
