@@ -48,6 +48,8 @@ export class TrackedConnection {
   inFlight = 0;
   /** Answers a request on it that the server is closing: told to leave after its answer. */
   closing = false;
+  /** A request on it was refused, and its end is being said. */
+  isRefused = false;
   /** Its reader keeps no beginning of a request: while it rests, nothing of one is there. */
   isWhole = false;
   /** Says goodbye by the rules of its protocol. Set by the protocol's adapter where its socket's end is not enough. */

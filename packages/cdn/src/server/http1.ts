@@ -46,7 +46,8 @@ export class Http1Adapter {
       headersTimeout: 0,
       requestTimeout: 0,
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      // Looked for here: node:http refuses a request without it, and goes on with the next.
+      requireHostHeader: false,
       noDelay: true,
     });
     // One more than allowed, so that readHead sees the excess instead of node:http dropping it silently.
@@ -83,17 +84,15 @@ export class Http1Adapter {
     const { connections, exchange, limits } = this.#options;
     const { socket } = message;
     const connection = connections.get(socket);
-    if (connection === undefined) return;
+    // What was sent ahead of a request that was refused is parsed already, and not answered (RFC 9112 §9.6).
+    if (connection === undefined || connection.isRefused) return;
     connection.begin();
     const peer = this.#peerOf(message);
-    const head = readHead(
-      message.url ?? "",
-      undefined,
-      peer.tls === undefined ? "http" : "https",
-      message.rawHeaders,
-      limits,
-    );
+    const head =
+      this.#versionRefusal(message) ??
+      readHead(message.url ?? "", undefined, peer.tls === undefined ? "http" : "https", message.rawHeaders, limits);
     if ("status" in head) {
+      connection.isRefused = true;
       response.on("close", () => connection.end());
       this.#write(message, response, head, connection);
       return;
@@ -102,6 +101,7 @@ export class Http1Adapter {
     const coding = head.headers["transfer-encoding"];
     if (coding !== undefined && coding.toLowerCase() !== "chunked") {
       // RFC 9112 §6.1. node:http would only fail once the body is read.
+      connection.isRefused = true;
       response.on("close", () => connection.end());
       const refusal = errorResponse(501, "BAD_REQUEST", "the only transfer coding is chunked", ["connection", "close"]);
       this.#write(message, response, refusal, connection);
@@ -126,6 +126,16 @@ export class Http1Adapter {
     const answer = exchange.run(request);
     if (answer instanceof Promise) void answer.then((raw) => this.#write(message, response, raw, connection));
     else this.#write(message, response, answer, connection);
+  }
+
+  #versionRefusal({ httpVersion, headers }: IncomingMessage): RawResponse | undefined {
+    const message =
+      httpVersion === "1.1" && headers.host === undefined
+        ? "the request has no Host field"
+        : httpVersion !== "1.1" && httpVersion !== "1.0"
+          ? `HTTP/${httpVersion} is not spoken here`
+          : undefined;
+    return message === undefined ? undefined : errorResponse(400, "BAD_REQUEST", message, ["connection", "close"]);
   }
 
   #write(message: IncomingMessage, response: ServerResponse, raw: RawResponse, connection: TrackedConnection): void {
