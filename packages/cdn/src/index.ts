@@ -151,3 +151,12 @@ export {
   type ObjectStore,
   type StoredObject,
 } from "./store/object-store.ts";
+// Watch: wrappers that log and count what passes.
+export { type AccessLogOptions, accessLog, type LogSink, type SampleByOutcome } from "./watch/access-log.ts";
+export type { AccessFormat, AccessRecord } from "./watch/access-record.ts";
+export {
+  type ObservedHandler,
+  type ObserveRequestsOptions,
+  observeRequests,
+  type RequestCounts,
+} from "./watch/observe-requests.ts";

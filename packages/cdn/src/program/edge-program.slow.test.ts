@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { Agent, get } from "node:http";
@@ -27,6 +28,12 @@ const ok = async (url: string): Promise<number> => {
   await response.arrayBuffer();
   return response.status;
 };
+
+/** Asks over a connection of its own: the system gives each to one of the processes. */
+const fresh = (url: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => response.resume().once("end", resolve)).on("error", reject);
+  });
 
 /** Asks all the time over connections that are kept, until told to stop: how often, and what went wrong. */
 function asking(url: string, clients: number): { stop(): Promise<{ answers: number; failures: string[] }> } {
@@ -162,7 +169,7 @@ describe.each([1, 2])("a reload of %d processes", (processes) => {
     const config = await configFile(rates(1));
     const edge = await serving(["--config", config.file]);
     // Each process fills its own cache.
-    while ((await edge.stats()).processes.some(({ edge }) => edge.entries === 0)) await ok(`${edge.url}/hot`);
+    while ((await edge.stats()).processes.some(({ edge }) => edge.entries === 0)) await fresh(`${edge.url}/hot`);
     const fills = origin.asked.get("/hot");
     const clients = asking(`${edge.url}/hot`, 8);
     for (let count = 1; count <= 10; count += 1) {
@@ -321,7 +328,8 @@ describe("several processes", () => {
   test("share a port, and what they count is added up", async () => {
     const origin = await startOrigin();
     const edge = await serving(["--upstream", origin.url, "--processes", "3"]);
-    while ((await edge.stats()).processes.some(({ requests }) => requests.requests === 0)) await ok(`${edge.url}/a/b`);
+    while ((await edge.stats()).processes.some(({ requests }) => requests.requests === 0))
+      await fresh(`${edge.url}/a/b`);
     const { total, processes } = await edge.stats();
     expect(new Set(processes.map(({ pid }) => pid)).size).toBe(3);
     expect(total.requests.requests).toBe(processes.reduce((sum, { requests }) => sum + requests.requests, 0));
@@ -337,7 +345,7 @@ describe("several processes", () => {
   test("go on when one dies, which is started again and counted; what it had counted stays", async () => {
     const origin = await startOrigin();
     const edge = await serving(["--upstream", origin.url, "--processes", "2"]);
-    while ((await edge.stats()).processes.some(({ requests }) => requests.requests === 0)) await ok(`${edge.url}/a`);
+    while ((await edge.stats()).processes.some(({ requests }) => requests.requests === 0)) await fresh(`${edge.url}/a`);
     const counted = async (): Promise<number> => {
       const metrics = await (await fetch(`${edge.admin}/metrics`)).text();
       return [...metrics.matchAll(/^ami_http_requests_total\{.*\} (\d+)$/gm)].reduce(
@@ -358,6 +366,37 @@ describe("several processes", () => {
     expect(processes.find(({ index }) => index === survivor!.index)!.pid).toBe(survivor!.pid);
     expect(await counted()).toBeGreaterThanOrEqual(before + 1);
     expect((await fetch(`${edge.admin}/readyz`)).status).toBe(200);
+  });
+
+  test("share a socket where the system lets nobody share a port", async () => {
+    const origin = await startOrigin();
+    const url = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+    const script = `
+      import { fileURLToPath } from "node:url";
+      import { silentLogger } from ${url("../logger.ts")};
+      import { checkConfig } from ${url("config/check-config.ts")};
+      import { superviseEdge } from ${url("processes/supervisor.ts")};
+      const { config } = checkConfig({ upstreams: [${JSON.stringify(origin.url)}], port: 0, host: "127.0.0.1", processes: 2 });
+      const script = fileURLToPath(${url("main.ts")});
+      const edge = await superviseEdge({ config, logger: silentLogger, script, sharing: "socket" });
+      console.log(edge.url);
+      process.once("SIGTERM", () => edge.close().then(() => process.exit()));`;
+    const file = join(await folder(), "supervisor.mjs");
+    await writeFile(file, script);
+    const child = spawn(process.execPath, ["--conditions=@ami-streams/source", "--no-warnings", file], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const exited = once(child, "exit");
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const [line] = await once(child.stdout, "data");
+    const edge = String(line).trim();
+    const workers = await childrenOf(child.pid!);
+    expect(workers).toHaveLength(2);
+    for (let count = 0; count < 10; count += 1) await fresh(`${edge}/a`);
+    expect(origin.asked.get("/a")).toBeLessThanOrEqual(2);
+    child.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+    expect(await Promise.all(workers.map(isAlive))).toEqual([false, false]);
   });
 
   test("end with their parent, however it dies", async () => {

@@ -4,6 +4,7 @@ import { metrics, type ObservableResult } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { EdgeStats } from "../edge/stats.ts";
+import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import type { RawFetchHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
@@ -132,6 +133,11 @@ async function startProcesses(
   return await superviseEdge({ config, logger, script });
 }
 
+/** A process that died has no config any more; the one in its place has the new one. */
+function unlessEnded(error: unknown): void {
+  if (!(error instanceof CdnError && error.code === "CLOSED")) throw error;
+}
+
 class Program implements AdministeredProgram {
   draining = false;
   config: CheckedConfig;
@@ -208,8 +214,10 @@ class Program implements AdministeredProgram {
       const config = effectiveConfig(this.config, next);
       // One process makes all of it before it uses any. Several must not disagree: it is tried before they are told.
       if (config.processes > 1) await tryConfig(config);
-      await Promise.all(this.#processes.processes.map((process) => process.reload(config)));
+      const reloading = this.#processes.processes.map((process) => process.reload(config));
+      // For those that start meanwhile.
       this.#processes.setConfig(config);
+      await Promise.all(reloading.map((each) => each.catch(unlessEnded)));
       this.config = config;
       this.#reloads = { ...this.#reloads, done: this.#reloads.done + 1, error: null };
       this.#logger.info({ changed: live, restart }, "the config was read again");

@@ -2,7 +2,7 @@
 
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** The script that becomes a worker: it calls `runWorker` where `cluster.isWorker`. */
   readonly script: string;
+  /** Whether each process listens on the port, or all share one socket. Default: the first where the system can (Linux, BSD). */
+  readonly sharing?: "port" | "socket";
 }
 
 /** Processes that serve. */
@@ -52,11 +54,12 @@ export interface Supervisor {
  */
 export async function superviseEdge(options: SupervisorOptions): Promise<Supervisor> {
   const { config, logger, script } = options;
-  const reusePort = await canShare(config);
+  const port = await findPort(config);
+  const reusePort = (options.sharing ?? ((await canSharePort(config)) ? "port" : "socket")) === "port";
   cluster.setupPrimary({ exec: script, args: [], serialization: "advanced" });
-  // Where the system cannot share a port, workers share its socket: nothing then passes through this process either.
+  // Where the system cannot share a port, workers share a socket: nothing then passes through this process either.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  const edge = new SupervisedEdge(config, logger, reusePort);
+  const edge = new SupervisedEdge({ ...config, port }, logger, reusePort);
   try {
     await edge.start();
   } catch (error) {
@@ -67,10 +70,14 @@ export async function superviseEdge(options: SupervisorOptions): Promise<Supervi
 }
 
 /**
- * Whether the system lets processes share a port. Also sees to it that nobody else has it: with sharing, a second edge would not notice.
+ * The port that all processes are to listen on: the same one, where any would do. Sees to it that nobody else has it: where processes share a
+ * port, a second edge would not notice.
  */
-async function canShare({ port = 8080, host }: CheckedConfig): Promise<boolean> {
-  await listenOnce({ port, host, reusePort: false });
+async function findPort({ tls, port = tls === undefined ? 8080 : 8443, host }: CheckedConfig): Promise<number> {
+  return await listenOnce({ port, host, reusePort: false });
+}
+
+async function canSharePort({ host }: CheckedConfig): Promise<boolean> {
   try {
     await listenOnce({ port: 0, host, reusePort: true });
     return true;
@@ -79,7 +86,7 @@ async function canShare({ port = 8080, host }: CheckedConfig): Promise<boolean> 
   }
 }
 
-async function listenOnce(options: { port: number; host: string | undefined; reusePort: boolean }): Promise<void> {
+async function listenOnce(options: { port: number; host: string | undefined; reusePort: boolean }): Promise<number> {
   const server = createServer();
   try {
     server.listen({ ...options, exclusive: true });
@@ -92,9 +99,11 @@ async function listenOnce(options: { port: number; host: string | undefined; reu
     }
     throw new CdnError("LISTEN_FAILED", `cannot listen on port ${port} of ${host}`, { cause });
   }
+  const { port } = server.address() as AddressInfo;
   const closed = once(server, "close");
   server.close();
   await closed;
+  return port;
 }
 
 class SupervisedEdge implements Supervisor {
@@ -128,13 +137,10 @@ class SupervisedEdge implements Supervisor {
   }
 
   async start(): Promise<void> {
-    // The first one alone: where the port is 0, it says which one it is.
-    const { url, port } = await this.#startWorker(0, 0);
-    this.url = url;
-    this.port = port;
-    this.#config = { ...this.#config, port };
-    const others = Array.from({ length: this.#config.processes - 1 }, (_, at) => this.#startWorker(at + 1, 0));
-    await Promise.all(others);
+    const { processes } = this.#config;
+    const started = await Promise.all(Array.from({ length: processes }, (_, index) => this.#startWorker(index, 0)));
+    this.url = started[0]!.url;
+    this.port = started[0]!.port;
   }
 
   setConfig(config: CheckedConfig): void {
@@ -157,10 +163,13 @@ class SupervisedEdge implements Supervisor {
     this.#workers[index] = worker;
     const startedAt = performance.now();
     void worker.exited.then((how) => this.#onExit(worker, index, failures, performance.now() - startedAt, how));
-    const ask = { kind: "start", config: this.#config, index, reusePort: this.#reusePort } as const;
+    const config = this.#config;
+    const ask = { kind: "start", config, index, reusePort: this.#reusePort } as const;
     try {
       const where = await worker.ask<{ url: string; port: number }>(ask, START_DEADLINE);
       worker.serves = true;
+      // Reloaded meanwhile: nobody told a process that did not serve yet.
+      if (config !== this.#config) await worker.reload(this.#config);
       return where;
     } catch (error) {
       worker.kill();

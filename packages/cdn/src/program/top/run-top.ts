@@ -33,17 +33,17 @@ export async function runTop({ admin, token = process.env.AMI_EDGE_TOKEN, interv
   if (!URL.canParse(admin)) throw new ProgramError(`--admin ${admin} is no URL such as http://127.0.0.1:9180`);
   const url = new URL("/stats", admin).href;
   const { stdout } = process;
+  const isWatched = stdout.isTTY && once !== true;
   const colors = stdout.isTTY && (process.env.NO_COLOR ?? "") === "";
 
   let before: ProgramReport | undefined;
   let at = performance.now();
   const frame = (now: ProgramReport): string[] => {
     const time = performance.now();
-    const size = {
-      columns: stdout.columns ?? COLUMNS,
-      rows: stdout.isTTY ? (stdout.rows ?? ROWS) : Number.POSITIVE_INFINITY,
-    };
-    const lines = renderTop({ before, now, elapsed: time - at, colors, ...size });
+    // A terminal that does not know how large it is says 0.
+    const columns = stdout.columns || COLUMNS;
+    const rows = isWatched ? stdout.rows || ROWS : Number.POSITIVE_INFINITY;
+    const lines = renderTop({ before, now, elapsed: time - at, colors, columns, rows });
     before = now;
     at = time;
     return lines;
@@ -53,7 +53,7 @@ export async function runTop({ admin, token = process.env.AMI_EDGE_TOKEN, interv
   before = await look(url, token);
   at = performance.now();
   await sleep(milliseconds);
-  if (once === true || !stdout.isTTY) {
+  if (!isWatched) {
     stdout.write(`${frame(await look(url, token)).join("\n")}\n`);
     return;
   }
