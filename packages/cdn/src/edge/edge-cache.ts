@@ -11,6 +11,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import type { CmcdTap } from "../cmcd/tap.ts";
 import { CdnError } from "../errors.ts";
 import type { RawRequest, RawResponse } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
@@ -25,11 +26,13 @@ import type { FillHead } from "./fill/fill.ts";
 import { type Boarded, Flights, mayStandIn, type PurgeJudge } from "./fill/flights.ts";
 import { requestDirectivesOf } from "./freshness/cache-control.ts";
 import { ttlOf } from "./freshness/freshness.ts";
+import { LiveEdge } from "./live/live-edge.ts";
 import { NewestPlaylists } from "./live/newest-playlists.ts";
+import { createPrefetcher, type Prefetcher } from "./live/prefetch.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import { createS3FifoTier } from "./memory-tier/s3-fifo.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
-import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, storagePolicyOf } from "./options.ts";
+import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, type LiveOptions, storagePolicyOf } from "./options.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { Purge } from "./purge/purge.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
@@ -51,6 +54,10 @@ export interface EdgeCacheParts {
   readonly logger: Logger;
   readonly timeouts: UpstreamTimeouts;
   readonly cache: EdgeCacheOptions;
+  /** What the edge does for live media. False: nothing but what HTTP says. Default: no prefetching. */
+  readonly live?: LiveOptions | false;
+  /** Takes what players say of themselves. Default: nobody listens. */
+  readonly cmcd?: CmcdTap;
   /** Behind the memory, for what is to outlive the process or does not fit. Default: none. */
   readonly disk?: DiskTier;
   /** What has been purged, asked at each look-up. Default: nothing ever. */
@@ -64,6 +71,9 @@ export interface EdgeCacheParts {
 
 /** A request whose answers turn out to vary, or not to be shared, starts over this often before it goes alone. */
 const MAX_ATTEMPTS = 3;
+
+/** With more upstream requests than this under way nothing is fetched ahead. */
+const MAX_BUSY_FLIGHTS = 512;
 
 /** Why a request is passed on, where a look-up said so. */
 const PASSED: Partial<Record<Lookup, ForwardReason>> = {
@@ -82,6 +92,8 @@ export class EdgeCache {
   readonly #purges: PurgeJudge | undefined;
   readonly #flights: Flights;
   readonly #newest = new NewestPlaylists();
+  readonly #live: LiveEdge | undefined;
+  readonly #prefetcher: Prefetcher | undefined;
   readonly #forwarder: Forwarder;
   readonly #answers: Answers;
   readonly #ranges: RangeAnswers;
@@ -102,9 +114,35 @@ export class EdgeCache {
     this.#tier = this.#tiers ?? memory;
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
     this.#answers = new Answers({ name, clock, logger, counters, exposeTags: cache.exposeTags ?? false });
+    const { prefetch = false, maxPrefetches, maxPrefetchBytesPerSecond } = parts.live || {};
+    if (prefetch) {
+      this.#prefetcher = createPrefetcher({
+        keyOf: (target) => this.#keys.of(target),
+        request: (ahead) => this.#flights.prefetch(ahead),
+        busy: () => this.#flights.size > MAX_BUSY_FLIGHTS,
+        clock,
+        ...(maxPrefetches !== undefined && { maxInFlight: maxPrefetches }),
+        ...(maxPrefetchBytesPerSecond !== undefined && { maxBytesPerSecond: maxPrefetchBytesPerSecond }),
+      });
+    }
+    if (parts.live !== false) {
+      this.#live = new LiveEdge({
+        clock,
+        ...(this.#prefetcher !== undefined && { prefetcher: this.#prefetcher }),
+        ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
+      });
+    }
     const shared = { upstream, timeouts, clock, systemClock, policy: storagePolicyOf(cache), counters };
     const forwarder = this.#forwarder;
-    this.#flights = new Flights({ ...shared, tier: this.#tier, tiers: this.#tiers, forwarder, vary, purges });
+    this.#flights = new Flights({
+      ...shared,
+      tier: this.#tier,
+      tiers: this.#tiers,
+      live: this.#live,
+      forwarder,
+      vary,
+      purges,
+    });
     const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES, sliceAbove = DEFAULT_SLICE_ABOVE_BYTES } = cache;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
     this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
@@ -128,6 +166,7 @@ export class EdgeCache {
     } catch (error) {
       return this.#answers.fail(400, error, "request");
     }
+    if (request.method === "GET") this.#live?.asked(request, key);
     const fullKey = this.#flights.vary.keyOf(key, request.headers);
     const stored = this.#flights.find(fullKey);
     const now = this.#clock();
@@ -168,6 +207,7 @@ export class EdgeCache {
   }
 
   close(): void {
+    this.#prefetcher?.close();
     this.#flights.close();
     this.#tier.clear();
   }

@@ -48,6 +48,8 @@ export function createEdge(options: EdgeOptions): Edge {
   const cache = new EdgeCache({
     ...{ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} },
     ...(options.disk !== undefined && { disk: options.disk }),
+    ...(options.live !== undefined && { live: options.live }),
+    ...(options.cmcd !== undefined && { cmcd: options.cmcd }),
     ...(options.purges !== undefined && {
       purges: options.purges,
       onInvalidation: createGroupInvalidation({ purges: options.purges, clock, logger }),

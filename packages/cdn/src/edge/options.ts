@@ -1,5 +1,6 @@
 /** What an edge can be told. */
 
+import type { CmcdTap } from "../cmcd/tap.ts";
 import { CdnError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { CacheKeyOptions } from "./cache-key/cache-key.ts";
@@ -63,6 +64,16 @@ export interface EdgeCacheOptions extends CacheKeyOptions {
   readonly sliceAbove?: number;
 }
 
+/** What an edge does for live media beyond HTTP. */
+export interface LiveOptions {
+  /** Fetches what comes next before it is asked for: hinted parts, what playlists, `Link` fields and players announce. Default false. */
+  readonly prefetch?: boolean;
+  /** Fetched ahead at the same time, without hinted parts that the upstream holds. Default 16. */
+  readonly maxPrefetches?: number;
+  /** Bytes a second that are fetched ahead. Default: no bound but the others. */
+  readonly maxPrefetchBytesPerSecond?: number;
+}
+
 /** What an edge stores, and for how long, where responses leave it open. */
 export function storagePolicyOf(cache: EdgeCacheOptions): StoragePolicy {
   const { maxBytes = DEFAULT_CACHE_BYTES, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
@@ -91,6 +102,13 @@ export interface EdgeOptions extends UpstreamsPolicy {
    * `purges` a folder then, so that what was purged or invalidated stays so. Default: none.
    */
   readonly disk?: DiskTier;
+  /**
+   * Live playlists are kept for half a part, what is missing at the live edge as long, whatever their fields allow beyond that. False: as the fields
+   * say. Default: that, and nothing is fetched ahead.
+   */
+  readonly live?: LiveOptions | false;
+  /** From `createCmcdTap`: counts what players say by CMCD. Default: nobody listens. */
+  readonly cmcd?: CmcdTap;
   /** From `createPurges`, with the same `keyOf` as this edge's keys. To be closed after the edge. Default: nothing is purged. */
   readonly purges?: Purges;
   /** Milliseconds to wait for upstreams, see {@link DEFAULT_UPSTREAM_TIMEOUTS}. */

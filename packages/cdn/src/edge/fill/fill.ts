@@ -5,6 +5,8 @@ import { leave } from "../../handler/let-go.ts";
 import type { RawRequest } from "../../handler/raw.ts";
 import { contentLengthOf, joinedFieldOf } from "../../http/fields.ts";
 import { varyNames } from "../cache-key/vary.ts";
+import type { ArrivedAnswer, LiveEdge } from "../live/live-edge.ts";
+import type { LiveRules } from "../live/live-rules.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
 import { decideStorage, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
@@ -39,6 +41,8 @@ export interface FillHead {
   readonly length: number | undefined;
   /** Name of the upstream that answered. */
   readonly upstream: string | undefined;
+  /** A peer holds it. */
+  readonly fromPeer: boolean;
 }
 
 /** Options of a {@link Fill}. */
@@ -57,6 +61,10 @@ export interface FillOptions {
   /** Milliseconds since 1970 by the system's clock, which may jump. */
   readonly systemClock: () => number;
   readonly policy: StoragePolicy;
+  /** What is known of live media. */
+  readonly live: LiveEdge | undefined;
+  /** Whether a client caused it, rather than the edge itself by fetching ahead. */
+  readonly byClient: boolean;
   /** Milliseconds to wait for the next byte of the body. */
   readonly bodyTimeout: number;
   readonly onBytes: (bytes: number) => void;
@@ -83,6 +91,8 @@ export class Fill {
   readonly #options: FillOptions;
   readonly #controller = new AbortController();
   #arrived: FillHead | undefined;
+  #answer: ArrivedAnswer | undefined;
+  #decide: ((rules: LiveRules | undefined) => StorageDecision) | undefined;
   #users = 0;
   #reserved = 0;
   #stored = false;
@@ -166,17 +176,14 @@ export class Fill {
     const { status, closeDelimited } = response;
     const receivedAt = clock();
     const systemTime = systemClock();
-    const decision = decideStorage({
-      request,
-      status,
-      headers,
-      age,
-      closeDelimited,
-      requestedAt,
-      receivedAt,
-      systemTime,
-      policy,
-    });
+    const { live, byClient } = this.#options;
+    this.#answer = { key: this.target, status, headers, byClient };
+    this.#decide = (rules) =>
+      decideStorage({
+        ...{ request, status, headers, age, closeDelimited, requestedAt, receivedAt, systemTime, policy, rules },
+        fromPeer: response.peer !== undefined,
+      });
+    const decision = this.#decide(live?.atHead(this.#answer));
     const length = response.body === null ? 0 : contentLengthOf(headers);
     const vary = varyNames(joinedFieldOf(headers, "vary"));
     this.#arrived = {
@@ -191,6 +198,7 @@ export class Fill {
       systemTime,
       length,
       upstream: response.peer ?? response.upstream,
+      fromPeer: response.peer !== undefined,
     };
     this.#stored = decision.store && !this.#invalidated;
     if (decision.store) this.body.keepAtMost(policy.maxObjectBytes);
@@ -269,7 +277,13 @@ export class Fill {
       return;
     }
     tier.release(reserved);
-    const { freshness, vary, withheld } = head.decision;
+    const body = this.body.settle();
+    const decision = this.#decideAgain(body) ?? head.decision;
+    if (!decision.store) {
+      onEnd(undefined);
+      return;
+    }
+    const { freshness, vary, withheld } = decision;
     const headers = [...without(head.headers, withheld)];
     if (head.length === undefined) headers.push("content-length", String(this.body.received));
     const { status, cacheStatus, upstream, systemTime } = head;
@@ -278,7 +292,7 @@ export class Fill {
       status,
       headers,
       cacheStatus,
-      body: this.body.settle(),
+      body,
       freshness,
       vary,
       upstream,
@@ -290,6 +304,13 @@ export class Fill {
     const release = entry.use();
     if (release !== undefined) this.body.whenUnread(release);
     onEnd(entry);
+  }
+
+  /** What a playlist says of itself, now that it can be read, may be another lifetime than what its head said. */
+  #decideAgain(body: Uint8Array): StorageDecision | undefined {
+    const { live } = this.#options;
+    if (live === undefined || this.#answer === undefined) return undefined;
+    return this.#decide?.(live.atEnd(this.#answer, body));
   }
 
   /** A part has as many bytes as it says, everything else as it has. */

@@ -6,6 +6,8 @@ import { fieldOf } from "../../http/fields.ts";
 import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
+import type { LiveEdge } from "../live/live-edge.ts";
+import type { Prefetch } from "../live/prefetch.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
 import { decideStorage, isPersonal, isShareable, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
@@ -71,6 +73,16 @@ export interface Boarded {
   readonly collapsed: boolean;
 }
 
+/** Who asks when something is fetched ahead. */
+const NOBODY: Omit<RawRequest, "target"> = {
+  method: "GET",
+  origin: "http://prefetch.internal",
+  headers: {},
+  body: null,
+  connection: undefined,
+  signal: new AbortController().signal,
+};
+
 /** Where a response with new fields is filed, and from when it is. */
 interface Place {
   readonly fullKey: string;
@@ -90,6 +102,8 @@ export interface FlightsOptions {
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
+  /** What is known of live media. Default: nothing. */
+  readonly live?: LiveEdge | undefined;
   /** The tier, where there is a disk behind it. */
   readonly tiers?: TieredStore | undefined;
   /** Default: a new one. */
@@ -188,6 +202,22 @@ export class Flights {
   }
 
   /**
+   * Fetches and stores what nobody has asked for yet. Undefined where it is fresh, or on its way already. Resolves with the bytes that came when
+   * nothing more will; never rejects.
+   */
+  prefetch({ target, range, held }: Prefetch): Promise<number> | undefined {
+    if (range !== undefined || this.isPassed(target)) return undefined;
+    const request: RawRequest = { ...NOBODY, target };
+    const fullKey = this.vary.keyOf(target, request.headers);
+    if (this.#byKey.has(fullKey)) return undefined;
+    const stored = this.find(fullKey);
+    if (stored !== undefined && ttlOf(stored.freshness, this.#options.clock()) > 0) return undefined;
+    return new Promise((resolve) => {
+      this.#start(request, target, fullKey, stored, undefined, false, { held, onEnd: resolve });
+    });
+  }
+
+  /**
    * Whether a request gets this flight's answer, once its head is here. `retry`: it varies by a field in which they differ. `pass`: it is for
    * the client alone that caused it.
    */
@@ -214,10 +244,11 @@ export class Flights {
   freshen(
     stored: StoredResponse,
     request: Pick<RawRequest, "headers">,
-    head: Pick<FillHead, "headers" | "age" | "cacheStatus" | "requestedAt" | "receivedAt" | "systemTime" | "upstream">,
+    head: Pick<FillHead, "headers" | "age" | "cacheStatus" | "requestedAt" | "receivedAt" | "systemTime" | "upstream"> &
+      Partial<Pick<FillHead, "fromPeer">>,
     { fullKey, suffix = "", generation, store = true }: Place,
   ): { response: StoredResponse; decision: StorageDecision } {
-    const { tier, policy } = this.#options;
+    const { tier, policy, live } = this.#options;
     const merged = refreshHeaders(stored.headers, head.headers);
     const decision = decideStorage({
       ...head,
@@ -226,6 +257,7 @@ export class Flights {
       headers: merged,
       closeDelimited: false,
       policy,
+      rules: live?.atHead({ key: stored.key, status: stored.status, headers: merged, byClient: false }),
     });
     const { key, status, body } = stored;
     const { cacheStatus, upstream, systemTime } = head;
@@ -290,8 +322,9 @@ export class Flights {
     stored: StoredResponse | undefined,
     part: FlightPart | undefined,
     alone: boolean,
+    ahead?: { readonly held: boolean; readonly onEnd: (bytes: number) => void },
   ): Flight {
-    const { clock, systemClock, tier, timeouts, policy, counters, forwarder } = this.#options;
+    const { clock, systemClock, tier, timeouts, policy, counters, forwarder, live } = this.#options;
     const headers = sharedHeaders(request, forwarder);
     if (part !== undefined) headers.push("range", part.range);
     const known = stored ?? part?.unlessLike;
@@ -307,6 +340,7 @@ export class Flights {
       send: (signal) =>
         this.#send(fullKey, known !== undefined || part !== undefined, {
           ...{ method: "GET", target: key, headers, body: null, signal },
+          ...(ahead?.held && { held: true }),
           onInformational: (status, fields) => {
             for (const listener of listeners) listener(status, fields);
           },
@@ -315,6 +349,8 @@ export class Flights {
       clock,
       systemClock,
       policy,
+      live,
+      byClient: ahead === undefined,
       bodyTimeout: timeouts.body,
       onBytes: (bytes) => {
         counters.bytesFromUpstream += bytes;
@@ -327,6 +363,7 @@ export class Flights {
           if (this.#byKey.get(each) === flight) this.#byKey.delete(each);
         }
         if (entry !== undefined) this.#store(flight, entry);
+        ahead?.onEnd(fill.body.received);
       },
     });
     const flight: Flight = { fill, stored, part, refreshed: undefined, listeners };

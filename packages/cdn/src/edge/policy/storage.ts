@@ -11,6 +11,7 @@ import {
   freshnessOf,
   namesLifetime,
 } from "../freshness/freshness.ts";
+import { type LiveRules, underLiveRules } from "../live/live-rules.ts";
 
 /** Why a response is not stored. */
 export type NotStoredReason =
@@ -67,10 +68,17 @@ export interface StorageInput {
   /** The system's time then, see {@link freshnessOf}. */
   readonly systemTime: number;
   readonly policy: StoragePolicy;
+  /** A peer holds it: here is a copy for those who ask while it is hot. */
+  readonly fromPeer?: boolean;
+  /** Of live media, which may allow less than the fields, or something where they say nothing. */
+  readonly rules?: LiveRules | undefined;
 }
 
 /** Final statuses whose caching rules this cache knows (RFC 9110 §15), for `must-understand`. */
 const UNDERSTOOD = new Set([200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
+
+/** Seconds after which a copy of what a peer holds is asked about: it is on no disk, and leaves memory early. */
+export const PEER_COPY_LIFETIME = 2;
 
 /** Decides about one response head. */
 export function decideStorage(input: StorageInput): StorageDecision {
@@ -85,13 +93,20 @@ export function decideStorage(input: StorageInput): StorageDecision {
   if (status === 206 && fieldOf(headers, "content-range") === undefined) {
     return { store: false, reason: "content-range" };
   }
-  const freshness = freshnessOf(input, directives);
+  const isNamed = namesLifetime(headers, directives) || directives.noCache;
+  const own = freshnessOf(input, directives);
+  const ruled = input.rules === undefined ? own : underLiveRules(own, input.rules, isNamed);
+  const freshness = input.fromPeer === true ? asCopy(ruled) : ruled;
   const canRevalidate = fieldOf(headers, "etag") !== undefined || fieldOf(headers, "last-modified") !== undefined;
   if (freshness.lifetime <= 0 && !canRevalidate && freshness.staleIfError === 0) {
     return { store: false, reason: "no-lifetime" };
   }
   const withheld = [...directives.privateFields, ...directives.noCacheFields];
   return { store: true, freshness, vary, withheld };
+}
+
+function asCopy(freshness: Freshness): Freshness {
+  return { ...freshness, lifetime: Math.min(freshness.lifetime, freshness.initialAge + PEER_COPY_LIFETIME) };
 }
 
 function forbidden(

@@ -27,6 +27,11 @@ const ANSWERED_HERE = new Set([
   "pragma",
   "accept-encoding",
   "content-length",
+  // What one viewer's player says is not the upstream's to hear with a request for all of them.
+  "cmcd-request",
+  "cmcd-object",
+  "cmcd-status",
+  "cmcd-session",
 ]);
 
 /**

@@ -129,7 +129,7 @@ export function createHttpUpstream(
     name,
     async send(request) {
       const { method, target, body, signal } = request;
-      const lane = isHeld(target) ? held : prompt;
+      const lane = isHeld(target) || request.held === true ? held : prompt;
       if (lane.waiting >= lane.maxWaiting) {
         throw new CdnError("UPSTREAM_BUSY", `${lane.waiting} requests wait for ${name} already: ask again later`);
       }

@@ -286,8 +286,8 @@ export class Member {
 const COUNTED_STATUSES = new Set([500, 502, 503, 504]);
 
 /** Whether a request's time says something of its upstream: not where it may be held. */
-export function isPrompt({ method, target }: Pick<UpstreamRequest, "method" | "target">): boolean {
-  return method === "GET" && !isHeld(target);
+export function isPrompt({ method, target, held }: Pick<UpstreamRequest, "method" | "target" | "held">): boolean {
+  return method === "GET" && held !== true && !isHeld(target);
 }
 
 /** Aborts with the request, or when the whole took too long. @returns how to stop. */

@@ -53,7 +53,7 @@ export class Passing {
     const requestedAt = clock();
     try {
       const response = await upstream.send({
-        ...{ method, target: key, body, signal },
+        ...{ method, target: key, body, signal, alone: !isShared },
         headers: isShared ? sharedHeaders(request, forwarder) : passedHeaders(request, forwarder),
         ...(onInformational !== undefined && { onInformational }),
       });

@@ -11,6 +11,8 @@ export interface UpstreamRequest {
   readonly headers: readonly string[];
   readonly body: AsyncIterable<Uint8Array> | null;
   readonly signal: AbortSignal;
+  /** The upstream may hold it until there is an answer, though its target does not say so: a part that was hinted at. Default false. */
+  readonly held?: boolean;
   /** Its answer is for one client alone: no peer would have it. Default false. */
   readonly alone?: boolean;
   /** Called with each interim answer, such as 103 Early Hints, before the head. Fields as in {@link UpstreamResponse}. */
