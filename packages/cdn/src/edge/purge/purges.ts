@@ -244,9 +244,10 @@ class EdgePurges implements Purges {
     this.#journal?.from(() => compacted(this.#log.state, this.#member.memory));
     const { self, leaseMs } = this.#options;
     const heads = this.#member.memory.heads.filter(({ source }) => source === self);
+    const { recovering } = this.#member;
     const begin = [
-      this.#journal?.append({ kind: "life", generation: this.#log.generation, leaseMs }),
-      this.#journal?.append({ kind: "changes", reset: false, purges: [], heads }),
+      this.#journal?.append({ kind: "life", generation: this.#log.generation, leaseMs, recovering }),
+      this.#journal?.append({ kind: "changes", reset: false, purges: [], heads, recovered: false }),
     ];
     await Promise.all(begin).catch((error: unknown) => {
       this.#logger.error({ err: error }, "purges of this edge cannot be acknowledged until its journal can be written");
@@ -264,7 +265,7 @@ class EdgePurges implements Purges {
     const { chained, generation } = this.#issue(canonical);
     this.#counters.own += 1;
     try {
-      await this.#journal?.append({ kind: "changes", reset: false, purges: [chained], heads: [] });
+      await this.#journal?.append({ kind: "changes", reset: false, purges: [chained], heads: [], recovered: false });
     } catch (error) {
       this.#member.forget(chained);
       throw error;

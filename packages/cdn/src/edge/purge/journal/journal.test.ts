@@ -64,7 +64,9 @@ class Writer {
     this.memory = memory;
     this.#incarnation = systemTime;
     this.#purges.push(...(memory?.purges ?? []));
-    journal.from(() => compacted(log.state, { heads: [this.#head], purges: this.#purges, leaseMs: 7 }));
+    journal.from(() =>
+      compacted(log.state, { heads: [this.#head], purges: this.#purges, leaseMs: 7, recovering: false }),
+    );
   }
 
   static async open(storage: JournalStorage, { systemTime = 1000, compactionBytes = 1 << 20 } = {}): Promise<Writer> {
@@ -72,7 +74,7 @@ class Writer {
       await openJournal({ storage, systemTime, compactionBytes, logger: silentLogger }),
       systemTime,
     );
-    await writer.journal.append({ kind: "life", generation: writer.log.generation, leaseMs: 7 });
+    await writer.journal.append({ kind: "life", generation: writer.log.generation, leaseMs: 7, recovering: false });
     return writer;
   }
 
@@ -81,7 +83,7 @@ class Writer {
     const chained = { source: "e1", at, purge };
     this.#purges.push(chained);
     this.log.purge(purge);
-    return this.journal.append({ kind: "changes", reset: false, purges: [chained], heads: [] });
+    return this.journal.append({ kind: "changes", reset: false, purges: [chained], heads: [], recovered: false });
   }
 
   get #head(): ChainHead {

@@ -23,8 +23,11 @@ interface LayerParts {
 
 /** One record, as JSON. */
 export type JournalRecord =
-  /** A process began to use this journal, at that generation, and may give leases of so many milliseconds. */
-  | { readonly kind: "life"; readonly generation: number; readonly leaseMs: number }
+  /**
+   * A process began to use this journal, at that generation, and may give leases of so many milliseconds. Recovering: it began it, and has yet to
+   * hear what the one before had.
+   */
+  | { readonly kind: "life"; readonly generation: number; readonly leaseMs: number; readonly recovering: boolean }
   /** Purges and heads that came, in this order. */
   | ({ readonly kind: "changes" } & Changes)
   /** A purge of this edge alone. */
@@ -62,7 +65,7 @@ export function* compacted({ generation, hard, soft }: PurgeLogState, memory: Pu
   for (const purges of chunks(memory.purges)) yield { kind: "history", purges, heads: [] };
   yield { kind: "history", purges: [], heads: memory.heads };
   yield { kind: "log", generation, hard: hard.all, soft: soft.all };
-  yield { kind: "life", generation, leaseMs: memory.leaseMs };
+  yield { kind: "life", generation, leaseMs: memory.leaseMs, recovering: memory.recovering };
 }
 
 /** Reads records in their order. */
@@ -75,6 +78,7 @@ export class Replay {
   readonly #heads = new Map<string, ChainHead>();
   #purges: ChainedPurge[] = [];
   #leaseMs = 0;
+  #recovering = true;
 
   constructor(options: PurgeLogOptions) {
     this.#options = options;
@@ -85,6 +89,7 @@ export class Replay {
       case "life":
         this.#log.advance(record.generation);
         this.#leaseMs = Math.max(this.#leaseMs, record.leaseMs);
+        this.#recovering = record.recovering;
         return;
       case "log":
         this.#generation = record.generation;
@@ -102,6 +107,7 @@ export class Replay {
         return;
       case "changes":
         applyChanges(this.#log, record);
+        if (record.recovered) this.#recovering = false;
         this.#remember(record);
     }
   }
@@ -132,7 +138,7 @@ export class Replay {
 
   get #memory(): PurgeMemory {
     const purges = this.#purges.filter(({ source, at }) => isBefore(this.#heads.get(source)!.since, at));
-    return { heads: [...this.#heads.values()], purges, leaseMs: this.#leaseMs };
+    return { heads: [...this.#heads.values()], purges, leaseMs: this.#leaseMs, recovering: this.#recovering };
   }
 
   #remember({ purges, heads }: Pick<Changes, "purges" | "heads">): void {

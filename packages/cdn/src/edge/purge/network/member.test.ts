@@ -22,7 +22,7 @@ function members(count: number, tolerate: number): PurgeMember[] {
         leaseMs: LEASE,
         now: -10 * LEASE,
         systemTime: 1,
-        memory: { heads: [], purges: [], leaseMs: LEASE },
+        memory: { heads: [], purges: [], leaseMs: LEASE, recovering: false },
       }),
   );
   return all;
@@ -109,7 +109,7 @@ test("an edge that started again takes it that all others had leases of it", () 
     leaseMs: LEASE,
     now: 0,
     systemTime: 2,
-    memory: { heads: [], purges: [], leaseMs: 3 * LEASE },
+    memory: { heads: [], purges: [], leaseMs: 3 * LEASE, recovering: false },
   });
   const purge = a.issue({ urls: ["/a"] });
   a.persisted(purge);
@@ -156,6 +156,24 @@ test("a purge keeps its identity to itself, whatever the system's clock says at 
     memory: before.memory,
   });
   expect(after.issue({ all: true }).at.incarnation).toBeGreaterThan(at.incarnation);
+});
+
+test("an edge that lost its journal, and ended again before it had heard from the others, still has to", () => {
+  const options = { self: "a", peers: ["b", "c"], tolerate: 1, leaseMs: LEASE, now: 0 };
+  const lost = new PurgeMember({ ...options, systemTime: 5, memory: undefined });
+  const [, b, c] = members(3, 1) as [PurgeMember, PurgeMember, PurgeMember];
+  exchange(b, c, 0);
+  const { answer } = b.receive(lost.ask("b"), 0);
+  lost.hear(answer, 0, 0, 5);
+  const again = new PurgeMember({ ...options, systemTime: 6, memory: lost.memory });
+  expect(again.recovering).toBe(true);
+  for (const [each, recovering] of [
+    [b, true],
+    [c, false],
+  ] as const) {
+    again.hear(each.receive(again.ask(nameOf(each)), 0).answer, 0, 0, 6);
+    expect(again.recovering).toBe(recovering);
+  }
 });
 
 test("messages are read as they were written, and anything else is refused", () => {

@@ -70,6 +70,8 @@ export interface Changes {
   readonly purges: readonly ChainedPurge[];
   /** Chains whose head is not that of the last purge above. */
   readonly heads: readonly ChainHead[];
+  /** With these it has heard enough to make up for a lost journal. */
+  readonly recovered: boolean;
 }
 
 /** Options of {@link PurgeMember}. */
@@ -98,6 +100,8 @@ export interface PurgeMemory {
   readonly purges: readonly ChainedPurge[];
   /** The longest lease that it may have given. */
   readonly leaseMs: number;
+  /** It lost its journal before, and ended before it had made up for it. */
+  readonly recovering: boolean;
 }
 
 interface Peer {
@@ -157,8 +161,9 @@ export class PurgeMember {
       for (const { source, since } of memory.heads) this.#chains.restore({ source, since, at: since, lostAt: 0 });
       for (const purge of memory.purges) this.#chains.add(purge);
       for (const head of memory.heads) this.#chains.restore(head);
-      this.#begin(systemTime, false);
-    } else if (peers.length === 0) this.#begin(systemTime, true);
+    }
+    if (memory?.recovering === false) this.#begin(systemTime, false);
+    else if (peers.length === 0) this.#begin(systemTime, true);
   }
 
   /** Lost its journal, and does not know yet what it may have missed. */
@@ -174,7 +179,8 @@ export class PurgeMember {
   /** What has to be remembered over a restart. */
   get memory(): PurgeMemory {
     const { heads } = this.#chains;
-    return { heads, purges: heads.flatMap(({ source }) => this.#chains.after(source, START)), leaseMs: this.#leaseMs };
+    const purges = heads.flatMap(({ source }) => this.#chains.after(source, START));
+    return { heads, purges, leaseMs: this.#leaseMs, recovering: this.recovering };
   }
 
   /** How far it is in each chain, as text: the same at all edges that are equally far. */
@@ -321,7 +327,7 @@ export class PurgeMember {
     this.#vector = undefined;
     this.#acknowledge(answer, now);
     if (!recovered) return changes;
-    return { ...changes, heads: [...changes.heads, this.#chains.head(this.#self)] };
+    return { ...changes, heads: [...changes.heads, this.#chains.head(this.#self)], recovered };
   }
 
   /** A new life, after all others of this edge. */
@@ -415,7 +421,7 @@ export class PurgeMember {
       if (last?.source !== source || comparePositions(last.at, until) !== 0) heads.push(this.#chains.head(source));
     }
     if (purges.length > 0 || heads.length > 0) this.#vector = undefined;
-    return { reset, purges, heads };
+    return { reset, purges, heads, recovered: false };
   }
 
   /** Whoever has reached a purge of ours has it, and says for how long others may serve by its leases. */

@@ -202,7 +202,6 @@ class Simulation {
       const { generation, hard, soft } = edge.log.state;
       edge.journal.push({ kind: "log", generation, hard: hard.all, soft: soft.all });
     }
-    edge.journal.push({ kind: "life", generation: edge.log.generation, leaseMs: LEASE });
     const { tolerate, maxHistory, maxNews } = this.#options;
     edge.member = new PurgeMember({
       self: edge.name,
@@ -216,7 +215,10 @@ class Simulation {
       ...(maxNews !== undefined && { maxNews }),
     });
     const head = edge.member.memory.heads.find(({ source }) => source === edge.name);
-    if (head !== undefined) edge.journal.push({ kind: "changes", reset: false, purges: [], heads: [head] });
+    const { recovering } = edge.member;
+    edge.journal.push({ kind: "life", generation: edge.log.generation, leaseMs: LEASE, recovering });
+    const heads = head === undefined ? [] : [head];
+    edge.journal.push({ kind: "changes", reset: false, purges: [], heads, recovered: false });
     for (const peer of this.#edges) if (peer !== edge) this.#beat(edge, edge.life, peer);
   }
 
@@ -315,7 +317,7 @@ class Simulation {
     const chained = member.issue(purge);
     edge.log.purge(purge);
     edge.waiting.set(chained, { floors, since: this.#now, calm: !this.#faulty });
-    this.#write(edge, { kind: "changes", reset: false, purges: [chained], heads: [] }, () => {
+    this.#write(edge, { kind: "changes", reset: false, purges: [chained], heads: [], recovered: false }, () => {
       member.persisted(chained);
       for (const peer of this.#edges) if (peer !== edge) this.#exchange(edge, peer);
     });
