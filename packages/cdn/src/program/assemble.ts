@@ -35,7 +35,7 @@ const PATH_SAMPLE = 16;
 const FADE_INTERVAL = 10_000;
 
 /** Lines of an access log. */
-export interface LogCounts {
+interface LogCounts {
   readonly lines: number;
   /** Of these, those that found no room. */
   readonly dropped: number;

@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** How a program ended. */
-export interface Ending {
+interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }

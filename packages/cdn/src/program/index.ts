@@ -11,13 +11,22 @@ export type { ProgramReport } from "./admin/program-report.ts";
 export {
   type AdminConfig,
   type CacheConfig,
+  type CircuitConfig,
   defineEdgeConfig,
   type EdgeConfig,
   type GuardConfig,
+  type HealthConfig,
+  type HedgeConfig,
   type LogConfig,
   type MetricsConfig,
+  type RateLimitConfig,
+  type RetryConfig,
+  type S3Config,
+  type TimeoutsConfig,
   type TlsConfig,
+  type TokenConfig,
   type UpstreamConfig,
+  type UpstreamTlsConfig,
 } from "./config/edge-config.ts";
 export type { ConfigSource } from "./config/load-config.ts";
 export type { CheckedConfig } from "./config/schema.ts";

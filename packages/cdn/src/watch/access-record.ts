@@ -43,7 +43,7 @@ export interface AccessRecord {
 export type AccessFormat = (record: AccessRecord) => string;
 
 /** One JSON object. Fields that are not known are left out. */
-export const jsonFormat: AccessFormat = (record) => {
+const jsonFormat: AccessFormat = (record) => {
   let line = `{"time":"${isoTime(record.time)}","address":${jsonString(record.address)}`;
   line += `,"method":${jsonString(record.method)}`;
   if (record.host !== undefined) line += `,"host":${jsonString(record.host)}`;
@@ -66,11 +66,11 @@ export const jsonFormat: AccessFormat = (record) => {
 };
 
 /** The Common Log Format, as httpd and nginx write it. Times are UTC. */
-export const commonFormat: AccessFormat = ({ address, time, method, target, protocol, status, bytes }) =>
+const commonFormat: AccessFormat = ({ address, time, method, target, protocol, status, bytes }) =>
   `${address === "" ? "-" : escapeQuoted(address)} - - [${clfTime(time)}] "${escapeQuoted(method)} ${escapeQuoted(target)} ${protocol}" ${status} ${bytes}`;
 
 /** The same with referrer and user agent. */
-export const combinedFormat: AccessFormat = (record) =>
+const combinedFormat: AccessFormat = (record) =>
   `${commonFormat(record)} "${quoted(record.referer)}" "${quoted(record.userAgent)}"`;
 
 /** The formats by name. */

@@ -1,7 +1,7 @@
 /** Which paths are asked for most: counted with a memory of fixed size (Misra and Gries, 1982). */
 
 /** Paths that are counted at a time. */
-export const MAX_HOT_PATHS = 256;
+const MAX_HOT_PATHS = 256;
 
 /** One path, and about how often it was asked for lately. */
 export interface HotPath {

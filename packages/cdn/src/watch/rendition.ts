@@ -5,7 +5,7 @@ export const DEFAULT_SEGMENTS = 3;
 /** Different ones that are counted. */
 export const DEFAULT_MAX_RENDITIONS = 100;
 /** For which all others count. */
-export const OTHER_RENDITION = "other";
+const OTHER_RENDITION = "other";
 
 /** The folders of a target, at most `segments`; `/` for what lies at the root. */
 export function foldersOf(segments: number): (target: string) => string {

@@ -4,7 +4,7 @@ import { metrics } from "@opentelemetry/api";
 import { MeterProvider, MetricReader, type ScopeMetrics } from "@opentelemetry/sdk-metrics";
 
 /** Series of one metric, at most; what comes on top counts for one with `otel.metric.overflow`. */
-export const MAX_SERIES = 5000;
+const MAX_SERIES = 5000;
 
 /** Reads when asked. */
 export interface MetricsCollector extends AsyncDisposable {

@@ -10,7 +10,7 @@ import { messageOf, ProgramError } from "../program-error.ts";
 /** Names that are looked for in the folder where the program starts. The first one counts. */
 export const CONFIG_NAMES = ["ts", "mts", "js", "mjs", "json"].map((extension) => `ami-edge.config.${extension}`);
 /** Milliseconds that a config file may take to run. */
-export const CONFIG_DEADLINE = 10_000;
+const CONFIG_DEADLINE = 10_000;
 
 /** Fields that name files, relative to the config's folder. `*` is any key. */
 const FILE_FIELDS = [

@@ -92,7 +92,7 @@ export const httpUrl = v.pipe(
 );
 
 /** `; did you mean "…"?`, where a word is close enough to one of those that may stand there. */
-export function suggestionFor(word: string, words: readonly string[]): string {
+function suggestionFor(word: string, words: readonly string[]): string {
   let best: string | undefined;
   let distance = MAX_TYPOS + 1;
   for (const each of words) {

@@ -22,13 +22,13 @@ import {
 import { connections, disk, live, notYet, purge } from "./pending.ts";
 
 /** Processes that share a port, at most. */
-export const MAX_PROCESSES = 256;
+const MAX_PROCESSES = 256;
 /** Where operators come, by default. */
-export const DEFAULT_ADMIN_PORT = 9180;
-export const DEFAULT_ADMIN_HOST = "127.0.0.1";
+const DEFAULT_ADMIN_PORT = 9180;
+const DEFAULT_ADMIN_HOST = "127.0.0.1";
 
 /** The outcomes that a sample may name. */
-export const OUTCOMES = [
+const OUTCOMES = [
   "hit",
   "stale",
   "revalidated",
