@@ -10,6 +10,7 @@ export { type CmcdMetrics, type CmcdMode, observeCmcd, type UnreadReason } from 
 export { type Cmsd, type CmsdFacts, type CmsdOptions, createCmsd } from "./cmcd/cmsd.ts";
 export { type CmcdCollectorOptions, createCmcdCollector } from "./cmcd/collector.ts";
 export { type DuressOptions, type DuressWatch, watchDuress } from "./cmcd/duress.ts";
+export { type CmcdTap, type CmcdTapOptions, createCmcdTap } from "./cmcd/tap.ts";
 export type { CacheKeyOptions } from "./edge/cache-key/cache-key.ts";
 // Disk tier: objects that survive a restart.
 export type { DiskEntry } from "./edge/disk-tier/disk-entry.ts";
@@ -39,11 +40,14 @@ export {
   DEFAULT_NEGATIVE_TTL,
   type EdgeCacheOptions,
   type EdgeOptions,
+  type LiveOptions,
 } from "./edge/options.ts";
 // Peers: each object lives at one of several edges.
-export { createPeerMarks, PEER_FIELD, type PeerMarks } from "./edge/peers/peer-mark.ts";
+export { createPeerMarks, MIN_PEER_SECRET, PEER_FIELD, type PeerMarks } from "./edge/peers/peer-mark.ts";
 export {
   createPeerUpstream,
+  DEFAULT_LOAD_FACTOR,
+  DEFAULT_PEER_PATIENCE,
   DEFAULT_PEER_TIMEOUTS,
   type Peer,
   type PeersOptions,
@@ -51,6 +55,8 @@ export {
   type PeerUpstreamOptions,
 } from "./edge/peers/peer-upstream.ts";
 export type { RequestDirectivesMode } from "./edge/policy/lookup.ts";
+export { PEER_COPY_LIFETIME } from "./edge/policy/storage.ts";
+export { MAX_GROUP_INVALIDATIONS } from "./edge/purge/group-invalidation.ts";
 // Purge: nothing purged is served any more, here or at another edge.
 export { DEFAULT_PURGE_LEASE, type PurgeNetworkOptions, type PurgesOptions } from "./edge/purge/options.ts";
 export { MAX_PURGE_NAMES, type Purge } from "./edge/purge/purge.ts";
@@ -66,6 +72,7 @@ export {
 export { groupInvalidation, tagsOf } from "./edge/purge/response-tags.ts";
 export { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES } from "./edge/slices/slices.ts";
 export type { EdgeStats } from "./edge/stats.ts";
+export { MAX_DISK_OBJECT_BYTES, MIN_DISK_LIFETIME } from "./edge/tiered-store.ts";
 // Upstreams: where an edge gets what it has not.
 export type { Balance } from "./edge/upstream/balance.ts";
 export { type CircuitOptions, type CircuitState, DEFAULT_CIRCUIT } from "./edge/upstream/circuit.ts";
@@ -136,7 +143,7 @@ export { createOrigin, type LiveEntry, type LiveStreams, type OriginOptions } fr
 export type { VodCaching } from "./origin/vod.ts";
 export { DEFAULT_LIMITS, type ServerLimits } from "./server/limits.ts";
 // Server: puts a handler on HTTP.
-export { createServer, type Server, type ServerOptions, type ServerTls } from "./server/server.ts";
+export { createServer, type Server, type ServerOptions, type ServerStats, type ServerTls } from "./server/server.ts";
 // Content steering for HLS and DASH.
 export type { PathwayState } from "./steering/pathway-order.ts";
 export { createSteering, type Pathway, type Steering, type SteeringOptions } from "./steering/steering.ts";

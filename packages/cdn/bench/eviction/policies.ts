@@ -149,7 +149,7 @@ class FrequencySketch {
   }
 }
 
-export function hashOf(key: string): number {
+function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
   return hash >>> 0;

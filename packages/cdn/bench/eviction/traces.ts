@@ -55,7 +55,7 @@ export function createZipf(count: number, exponent: number, random: () => number
 }
 
 /** Bytes of one object of a catalog: mostly segments of 2 to 6 s in renditions of 0.4 to 8 Mb/s, with playlists, thumbnails and init segments. */
-export function sizeOf(random: () => number): number {
+function sizeOf(random: () => number): number {
   const kind = random();
   if (kind < 0.1) return Math.round(KB * (1 + 20 * random()));
   if (kind < 0.2) return Math.round(KB * (40 + 120 * random()));
@@ -92,7 +92,7 @@ export function zipfTrace(seed = 1): Trace {
 }
 
 /** The catalog, with a third of all requests for things that nobody asks for again, and a crawler that now and then reads a title through. */
-export function scanTrace(seed = 2): Trace {
+function scanTrace(seed = 2): Trace {
   const { sizes, bytes } = catalogOf(CATALOG, seed);
   return {
     name: "catalog with one-hit wonders and scans",
@@ -123,7 +123,7 @@ export function scanTrace(seed = 2): Trace {
 }
 
 /** The catalog, whose favourites change: every so often one of the hundred most asked for changes place with some other. */
-export function driftTrace(seed = 3): Trace {
+function driftTrace(seed = 3): Trace {
   const { sizes, bytes } = catalogOf(CATALOG, seed);
   return {
     name: "catalog whose favourites change",
@@ -146,7 +146,7 @@ export function driftTrace(seed = 3): Trace {
 }
 
 /** Viewers who play titles from their beginning, segment after segment, in one of five renditions, and leave somewhere. */
-export function sessionsTrace(seed = 4): Trace {
+function sessionsTrace(seed = 4): Trace {
   const TITLES = 200;
   const VIEWERS = 200;
   const rates = [0.4, 0.9, 2, 4.5, 8];
@@ -258,7 +258,7 @@ export function liveTrace(seed = 5): Trace {
 }
 
 /** Live and recordings through one cache. */
-export function mixedTrace(seed = 6): Trace {
+function mixedTrace(seed = 6): Trace {
   const options = { streams: 60, viewers: 2000, recordings: 0.5 };
   return {
     name: "live edge and catalog together",

@@ -3,7 +3,7 @@
 import type { Kind, TestOutcome } from "./run-cache-tests.ts";
 
 /** What became of a test. `dependency`: one that it depends on did not pass. */
-export type Verdict = TestOutcome["outcome"] | "dependency";
+type Verdict = TestOutcome["outcome"] | "dependency";
 
 /** One test. */
 export interface Result {

@@ -5,7 +5,7 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { MAX_VOLUMES } from "./disk-index.ts";
 import { type DiskFiles, systemFiles } from "./files.ts";
 
-/** Bytes of a volume, where the tier is large enough to have {@link PREFERRED_VOLUMES} of them. */
+/** Bytes of a volume, where the tier is large enough to have 32 of them. */
 export const DEFAULT_VOLUME_BYTES = 256 * 1024 * 1024;
 /** Bytes that are read, checked and sent at a time. */
 export const DEFAULT_SLICE_BYTES = 128 * 1024;

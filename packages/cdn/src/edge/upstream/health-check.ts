@@ -24,7 +24,7 @@ export interface HealthCheckOptions {
 export const DEFAULT_HEALTH_CHECK = { intervalMs: 5_000, timeoutMs: 2_000, healthyAfter: 2, unhealthyAfter: 3 };
 
 /** Well until proven otherwise, then ill until proven otherwise. No I/O. */
-export class HealthJudge {
+class HealthJudge {
   readonly #healthyAfter: number;
   readonly #unhealthyAfter: number;
   #healthy = true;

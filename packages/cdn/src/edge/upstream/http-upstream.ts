@@ -24,7 +24,7 @@ export const MAX_WAITING_REQUESTS = 4 * MAX_UPSTREAM_CONNECTIONS;
  */
 export const MAX_HELD_REQUESTS = 1024;
 /** Milliseconds that a connection is kept without a request. */
-export const DEFAULT_KEEP_ALIVE = 10_000;
+const DEFAULT_KEEP_ALIVE = 10_000;
 /** Requests at a time over one HTTP/2 connection; the server may allow fewer. */
 const MAX_STREAMS = 100;
 

@@ -31,7 +31,7 @@ export const GOOD = 0;
 /** Down, late, slow or failing lately. */
 export const SUSPECT = 1;
 /** Its health check says so. */
-export const UNHEALTHY = 2;
+const UNHEALTHY = 2;
 /** Its circuit is open: not asked. */
 export const REFUSED = 3;
 

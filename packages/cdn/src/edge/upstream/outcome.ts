@@ -10,9 +10,9 @@ import type { UpstreamResponse } from "./upstream.ts";
 export const MISSING = 0;
 export const NO_ANSWER = 1;
 /** Another 5xx. */
-export const ERROR = 2;
+const ERROR = 2;
 /** 503: it has it, and not now. That tells a client most. */
-export const UNAVAILABLE = 3;
+const UNAVAILABLE = 3;
 export const ANSWER = 4;
 
 export type Outcome =

@@ -14,7 +14,7 @@ export interface S3Credentials {
 }
 
 /** What is signed. */
-export interface S3Request {
+interface S3Request {
   readonly method: "GET" | "HEAD";
   /** Whole, its path escaped as it will be sent. */
   readonly url: string;

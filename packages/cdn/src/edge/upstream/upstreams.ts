@@ -48,7 +48,7 @@ export interface Upstreams extends Upstream {
 }
 
 /**
- * Makes upstreams, checks their health, and asks them as {@link Failover} says.
+ * Makes upstreams, checks their health, and asks them as `Failover` says.
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */

@@ -24,7 +24,7 @@ export const BYTES_PER_ENTRY = 12;
 /** 262,144 clients that are not at rest, in 3 MiB. */
 export const DEFAULT_ENTRIES = 262_144;
 
-/** Options of {@link GcraTable}. */
+/** Options of `GcraTable`. */
 export interface GcraTableOptions {
   /** Requests per second. */
   readonly rate: number;

@@ -45,7 +45,7 @@ const BURST_SECONDS = 10;
 const EXPOSED = "Retry-After, RateLimit, RateLimit-Policy";
 
 /**
- * Rate limits with a memory of fixed size, see {@link GcraTable} for its bound and which way it errs. Refusals are `429` `RATE_LIMITED` with
+ * Rate limits with a memory of fixed size, see `GcraTable` for its bound and which way it errs. Refusals are `429` `RATE_LIMITED` with
  * `Retry-After`, `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
  *
  * @throws {CdnError} `INVALID_OPTION`.
