@@ -79,6 +79,17 @@ test("a purge is settled when all have it", () => {
   expect(a.standing(purge, 2)).toMatchObject({ settled: true, edges: { b: "purged", c: "purged" } });
 });
 
+test("a purge is not settled before it is written down where it was asked for, though all others have it", () => {
+  const all = members(2, 0);
+  const [a, b] = all as [PurgeMember, PurgeMember];
+  exchangeAll(all, 0);
+  const purge = a.issue({ urls: ["/a"] });
+  exchange(a, b, 1);
+  expect(a.standing(purge, 1)).toMatchObject({ settled: false, edges: { b: "purged" } });
+  a.persisted(purge);
+  expect(a.standing(purge, 1)).toMatchObject({ settled: true, edges: { b: "purged" } });
+});
+
 test("a purge is settled without an edge once that can no longer have the leases it needs", () => {
   const all = members(3, 1);
   const [a, b] = all as [PurgeMember, PurgeMember];

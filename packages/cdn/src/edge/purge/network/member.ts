@@ -242,7 +242,8 @@ export class PurgeMember {
   standing({ at }: ChainedPurge, now: number): Standing {
     const edges: Record<string, EdgeStanding> = {};
     const { holders } = this.#pending.get(at.seq)!;
-    const enough = holders.size >= this.#writers;
+    // This edge's own word counts most: nobody tells it of its own purges after a restart.
+    const enough = holders.has(this.#self) && holders.size >= this.#writers;
     const needed = holders.size + this.#readers - (this.#peers.size + 1);
     let settled = enough;
     let again = Number.POSITIVE_INFINITY;
