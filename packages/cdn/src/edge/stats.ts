@@ -117,9 +117,6 @@ export function observeStats(name: string, stats: EdgeStats): () => void {
     description: "Requests by what became of them",
   });
   const traffic = meter.createObservableCounter("ami.edge.io", { unit: "By", description: "Body bytes by direction" });
-  const upstream = meter.createObservableCounter("ami.edge.upstream.requests", {
-    description: "Requests to upstreams",
-  });
   const bytes = meter.createObservableGauge("ami.edge.cache.bytes", { unit: "By", description: "Bytes in memory" });
   const entries = meter.createObservableGauge("ami.edge.cache.entries", { description: "Objects in memory" });
   const fills = meter.createObservableGauge("ami.edge.fills", { description: "Objects arriving now" });
@@ -151,7 +148,6 @@ export function observeStats(name: string, stats: EdgeStats): () => void {
         result.observe(stats.bytesToClients, { ...edge, "network.io.direction": "transmit" });
       },
     ],
-    [upstream, (result) => result.observe(stats.upstreamRequests, edge)],
     [bytes, (result) => result.observe(stats.bytes, edge)],
     [entries, (result) => result.observe(stats.entries, edge)],
     [fills, (result) => result.observe(stats.fills, edge)],

@@ -9,13 +9,23 @@
  * What is exchanged is made first, and then put into use between two requests. Answers under way end as they began.
  */
 
+import { join } from "node:path";
+import { observeCmcd } from "../cmcd/cmcd-metrics.ts";
+import { createCmcdTap } from "../cmcd/tap.ts";
+import { createCacheKeys } from "../edge/cache-key/cache-key.ts";
+import { observeDiskTier } from "../edge/disk-tier/disk-stats.ts";
+import { createDiskTier } from "../edge/disk-tier/disk-tier.ts";
 import { EdgeCache } from "../edge/edge-cache.ts";
 import { DEFAULT_MAX_OBJECT_BYTES, type EdgeCacheOptions } from "../edge/options.ts";
+import { createGroupInvalidation } from "../edge/purge/group-invalidation.ts";
+import type { PurgesOptions } from "../edge/purge/options.ts";
+import { createPurges, type Purges } from "../edge/purge/purges.ts";
 import { type EdgeStats, observeStats } from "../edge/stats.ts";
 import type { UpstreamStats } from "../edge/upstream/member.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
 import { trustProxies } from "../guard/address/trusted-proxies.ts";
 import { type Answerer, createGuard, withGuards } from "../guard/guard.ts";
+import { fromResponse, toRequest } from "../handler/convert.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
@@ -31,6 +41,8 @@ import type { DiskReport } from "./processes/edge-process.ts";
 
 /** One request in so many is looked at for which paths are asked for most. */
 const PATH_SAMPLE = 16;
+/** Where edges tell each other of purges. */
+const PURGE_PATH = "/.ami/purge/";
 /** Milliseconds after which half of what is known of paths is forgotten. */
 const FADE_INTERVAL = 10_000;
 
@@ -46,8 +58,9 @@ export interface AssembledEdge {
   readonly handler: RawFetchHandler;
   readonly stats: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
-  /** For who integrates: how full the disk tier is. */
-  readonly disk?: DiskReport;
+  readonly purges: Purges;
+  /** How full the disk tier is; undefined where there is none. */
+  readonly disk: DiskReport | undefined;
   /** What clients were answered, by guards and all. */
   requests(): RequestCounts;
   /** The paths that are asked for most, with about how many requests of the last while. */
@@ -68,17 +81,28 @@ export interface AssembledEdge {
 }
 
 /** @throws {CdnError} or {ProgramError} what of the config cannot be had. */
-export async function assembleEdge(config: CheckedConfig, logger: Logger): Promise<AssembledEdge> {
+export async function assembleEdge(config: CheckedConfig, logger: Logger, index = 0): Promise<AssembledEdge> {
   let current = config;
   await using opened = new AsyncDisposableStack();
   const upstreams = await LiveUpstreams.create(config, logger);
   opened.defer(() => upstreams.close());
 
-  // For who integrates: what lies between cache and upstreams (disk, peers), purges and what live media adds come in here.
+  const clock = () => Math.floor(performance.now());
+  const disk = config.disk && (await openDisk(config, config.disk, logger, index));
+  opened.defer(() => disk?.close());
+  if (disk !== undefined) opened.defer(observeDiskTier(config.name, disk));
+  const purges = opened.use(await createPurges(purgesOptions(config, logger, index)));
+  const cmcd = config.live.cmcd ? observeCmcd(config.name) : undefined;
+  opened.defer(() => cmcd?.close());
   const cache = new EdgeCache({
     upstream: upstreams,
     name: config.name,
-    clock: () => Math.floor(performance.now()),
+    clock,
+    purges,
+    onInvalidation: createGroupInvalidation({ purges, clock, logger }),
+    live: config.live.rules && { prefetch: config.live.prefetch },
+    ...(cmcd !== undefined && { cmcd: createCmcdTap({ metrics: cmcd, clock }) }),
+    ...(disk !== undefined && { disk }),
     systemClock: () => Date.now(),
     logger,
     timeouts: timeoutsOf(() => current),
@@ -86,7 +110,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger): Promi
   });
   opened.defer(() => cache.close());
   opened.defer(observeStats(config.name, cache.stats));
-  const cached = answering((request) => cache.answer(request));
+  const cached = config.purge === undefined ? cachedBy(cache) : withPurgeNetwork(cachedBy(cache), purges);
 
   let guards: MadeGuards = await makeGuards(config.guard, new Map(), logger);
   opened.defer(() => closeGuards(guards));
@@ -142,6 +166,12 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger): Promi
   return {
     handler: answering((request) => front(request)),
     stats: cache.stats,
+    purges,
+    get disk() {
+      return (
+        disk && { bytes: disk.bytes, maxBytes: diskBytes(config), entries: disk.entries, failed: disk.failed ?? null }
+      );
+    },
     get upstreams() {
       return upstreams.stats;
     },
@@ -151,6 +181,40 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger): Promi
     reopenLog: () => log?.reopen(),
     apply,
     close: () => resources.disposeAsync(),
+  };
+}
+
+function cachedBy(cache: EdgeCache): RawFetchHandler {
+  return answering((request) => cache.answer(request));
+}
+
+/** Lets the other edges reach this one's purges, past its guards. */
+function withPurgeNetwork(handler: RawFetchHandler, { handle }: Purges): RawFetchHandler {
+  return createGuard((next) => (request) => {
+    if (!request.target.startsWith(PURGE_PATH)) return next(request);
+    return Promise.resolve(handle(toRequest(request), request.connection)).then((response) =>
+      fromResponse(response, request.method),
+    );
+  })(handler);
+}
+
+/** Each process has its part of the disk. */
+function diskBytes({ disk, processes }: CheckedConfig): number {
+  return Math.floor((disk?.size ?? 0) / processes);
+}
+
+async function openDisk(config: CheckedConfig, { path }: { path: string }, logger: Logger, index: number) {
+  const folder = join(path, `process-${index}`, "objects");
+  return await createDiskTier({ path: folder, maxBytes: diskBytes(config), logger });
+}
+
+function purgesOptions(config: CheckedConfig, logger: Logger, index: number): PurgesOptions {
+  const { disk, purge } = config;
+  return {
+    logger,
+    keyOf: createCacheKeys(cacheOptions(config)).of,
+    ...(disk !== undefined && { folder: join(disk.path, `process-${index}`, "purges") }),
+    ...(purge !== undefined && { network: purge }),
   };
 }
 

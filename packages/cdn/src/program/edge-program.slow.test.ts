@@ -91,7 +91,6 @@ describe("ami-edge", () => {
     ],
     [["--config", "/nowhere/edge.config.ts"], "✗ there is no config file /nowhere/edge.config.ts\n"],
     [["--upstrem", "http://a"], "error: unknown option '--upstrem'\n(Did you mean --upstream?)\n"],
-    [["--upstream", "http://a", "--disk", "/tmp/x:1GiB"], "error: unknown option '--disk'\n"],
     [
       ["top", "--admin", "http://127.0.0.1:1", "--once"],
       "✗ there is no edge at http://127.0.0.1:1/stats: say with --admin where its admin port is\n",

@@ -15,6 +15,12 @@ async function configFile(): Promise<{ file: string; write(config: unknown): Pro
   return { file, write: (config) => writeFile(file, typeof config === "string" ? config : JSON.stringify(config)) };
 }
 
+async function freePort(): Promise<number> {
+  const server = await createServer({ port: 0, host: "127.0.0.1", handler: () => new Response() });
+  await server.close();
+  return server.port;
+}
+
 const ok = async (url: string, init?: RequestInit): Promise<number> => {
   const response = await fetch(url, init);
   await response.arrayBuffer();
@@ -51,6 +57,53 @@ describe("a program", () => {
     );
     const { total } = await edge.report();
     expect(total.requests.byOutcome).toMatchObject({ refused: 3 });
+  });
+
+  test("keeps what it has on disk, and what was purged stays purged, over a restart", async () => {
+    const { file } = await configFile();
+    const origin = await startOrigin();
+    const config = { upstreams: [origin.url], disk: { path: `${file}.disk`, size: "64MiB" } };
+    const first = await program(config);
+    for (const path of ["/a", "/b"]) expect(await ok(first.url + path)).toBe(200);
+    const purged = await fetch(`${first.adminUrl}/purge`, { method: "POST", body: '{ "urls": ["/a"] }' });
+    expect(await purged.json()).toMatchObject({ processes: [{ edges: {} }] });
+    await first.close();
+    const second = await program(config);
+    for (const path of ["/a", "/b"]) expect(await ok(second.url + path)).toBe(200);
+    expect(Object.fromEntries(origin.asked)).toEqual({ "/a": 2, "/b": 1 });
+    expect((await second.report()).total.disk).toMatchObject({ entries: 2, failed: null });
+  });
+
+  test.each([
+    ["{", 400],
+    ['{ "url": "/a" }', 400],
+    ["{}", 400],
+  ])("a purge that is %s is refused", async (body, status) => {
+    const origin = await startOrigin();
+    const edge = await program({ upstreams: [origin.url] });
+    expect(await ok(`${edge.adminUrl}/purge`, { method: "POST", body })).toBe(status);
+  });
+
+  test("edges that know of each other purge together", async () => {
+    const origin = await startOrigin();
+    const ports = await Promise.all([freePort(), freePort()]);
+    const peers = ports.map((port, index) => ({ name: `edge-${index}`, url: `http://127.0.0.1:${port}` }));
+    const edges = await Promise.all(
+      peers.map(({ name }, index) =>
+        program({
+          upstreams: [origin.url],
+          port: ports[index]!,
+          purge: { self: name, peers, secret: "of the two alone" },
+        }),
+      ),
+    );
+    const [one, other] = edges as [(typeof edges)[0], (typeof edges)[0]];
+    await expect.poll(async () => (await fetch(`${other.url}/a`)).headers.get("cache-status")).toMatch(/; hit/);
+    const before = origin.asked.get("/a")!;
+    const answer = await fetch(`${one.adminUrl}/purge`, { method: "POST", body: '{ "prefixes": ["/"] }' });
+    expect(await answer.json()).toMatchObject({ processes: [{ edges: { "edge-1": "purged" } }] });
+    expect(await ok(`${other.url}/a`)).toBe(200);
+    expect(origin.asked.get("/a")).toBe(before + 1);
   });
 
   test("logs clients' addresses and not those of its proxies", async () => {

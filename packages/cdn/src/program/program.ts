@@ -3,6 +3,8 @@
 import { metrics, type ObservableResult } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import type { Purge } from "../edge/purge/purge.ts";
+import type { PurgeResult } from "../edge/purge/purges.ts";
 import type { EdgeStats } from "../edge/stats.ts";
 import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
@@ -106,6 +108,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     metrics: () => program.metrics(),
     reload: () => program.reload(),
     reopenLogs: () => program.reopenLogs(),
+    purge: (purge) => program.purge(purge),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -228,6 +231,10 @@ class Program implements AdministeredProgram {
       this.#logger.error({ reason: messageOf(error) }, "the new config is wrong; the old one goes on");
       throw error;
     }
+  }
+
+  purge(purge: Purge): Promise<readonly PurgeResult[]> {
+    return Promise.all(this.#processes.processes.map((process) => process.purge(purge)));
   }
 
   async reopenLogs(): Promise<void> {

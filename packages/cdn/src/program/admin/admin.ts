@@ -2,6 +2,11 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
+import { type Purge, purgeOf } from "../../edge/purge/purge.ts";
+import { MAX_PURGE_BODY_BYTES } from "../../edge/purge/purge-api.ts";
+import type { PurgeResult } from "../../edge/purge/purges.ts";
+import { readText } from "../../edge/purge/read-text.ts";
+import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import { messageOf } from "../program-error.ts";
 import type { ProgramReport } from "./program-report.ts";
@@ -14,6 +19,8 @@ export interface AdministeredProgram {
   /** @throws what is wrong with the config. */
   reload(): Promise<ReloadResult>;
   reopenLogs(): Promise<void>;
+  /** In all processes. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
+  purge(purge: Purge): Promise<readonly PurgeResult[]>;
 }
 
 /** What a reload changed. */
@@ -37,7 +44,7 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** Open to all who reach the port: those who watch over processes often cannot send a token. */
 const OPEN = new Set(["/healthz", "/readyz"]);
 
-type Route = (program: AdministeredProgram) => Promise<Response>;
+type Route = (program: AdministeredProgram, request: Request) => Promise<Response>;
 
 const READ: Readonly<Record<string, Route>> = {
   "/healthz": async () => Response.json({ alive: true }),
@@ -49,7 +56,6 @@ const READ: Readonly<Record<string, Route>> = {
   "/metrics": async (program) => new Response(await program.metrics(), { headers: { "content-type": METRICS_TYPE } }),
 };
 
-// For who integrates: `POST /purge` and what steering and CMCD reports need come in here.
 const CHANGE: Readonly<Record<string, Route>> = {
   "/reload": async (program) => {
     try {
@@ -59,11 +65,34 @@ const CHANGE: Readonly<Record<string, Route>> = {
       return refuse(422, "INVALID_CONFIG", messageOf(error), problems === undefined ? {} : { problems });
     }
   },
+  "/purge": async (program, request) => {
+    try {
+      const text = await readText(request, MAX_PURGE_BODY_BYTES);
+      return Response.json({ processes: await program.purge(purgeOf(parsed(text))) });
+    } catch (error) {
+      if (!(error instanceof CdnError)) throw error;
+      return refuse(PURGE_STATUS[error.code] ?? 503, error.code, error.message);
+    }
+  },
   "/reopen": async (program) => {
     await program.reopenLogs();
     return Response.json({ reopened: true });
   },
 };
+
+const PURGE_STATUS: Partial<Record<CdnErrorCode, number>> = {
+  INVALID_PURGE: 400,
+  BODY_TOO_LARGE: 413,
+  PURGE_INCOMPLETE: 504,
+};
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CdnError("INVALID_PURGE", "the body is no JSON", { cause });
+  }
+}
 
 /** Answers operators. */
 export function createAdmin({ program, token, host }: AdminOptions): FetchHandler {
@@ -91,7 +120,7 @@ export function createAdmin({ program, token, host }: AdminOptions): FetchHandle
       return refuse(403, "FORBIDDEN", "without an admin token, only this machine may change anything");
     }
     if (!isRead && request.method !== "POST") return noRoute(url.pathname);
-    return await route(program);
+    return await route(program, request);
   }
 }
 

@@ -104,6 +104,7 @@ describe("a config", () => {
         upstreams: [{ url: "http://origin:8081" }],
         memory: 268_435_456,
         cache: {},
+        live: { rules: true, prefetch: false, cmcd: true },
         guard: {},
         limits: {},
         log: { level: "info" },
@@ -159,8 +160,12 @@ describe("a config", () => {
     [{ admin: { prot: 1 } }, "admin.prot: is not an option: did you mean port?"],
     [{ tls: { cert: "a" } }, "tls.key: is missing"],
     [{ hedge: true }, "hedge: must be an object"],
-    [{ disk: { path: "/var/cache/ami", size: "200GiB" } }, "disk: is not in this version yet"],
-    [{ purge: {} }, "purge: is not in this version yet"],
+    [{ disk: { path: "/var/cache/ami" } }, "disk.size: is missing"],
+    [{ live: { prefetch: 1 } }, "live.prefetch: must be true or false"],
+    [
+      { processes: 2, purge: { self: "a", peers: [], secret: "0123456789abcdef" } },
+      "purge: needs processes: 1, as each process would be an edge of its own to the others",
+    ],
   ])("%j is told in a line", (fields, line) => expect(problemsOf(fields)).toEqual([line]));
 
   test("gets a line for each thing that is wrong", () => {

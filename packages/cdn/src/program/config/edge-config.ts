@@ -31,8 +31,14 @@ export interface EdgeConfig {
   readonly timeouts?: TimeoutsConfig;
   /** Bound of the memory cache of all processes together. Default 256 MiB. */
   readonly memory?: Size;
+  /** Behind the memory, for what is to outlive the process or does not fit. Default: none. */
+  readonly disk?: DiskConfig;
   /** What is kept, and under which key. */
   readonly cache?: CacheConfig;
+  /** The other edges that are told of a purge, and tell this one. Default: this edge is alone. */
+  readonly purge?: PurgeConfig;
+  /** What is done for live media. */
+  readonly live?: LiveConfig;
   /** Who may ask. */
   readonly guard?: GuardConfig;
   /** Certificate and key. With them the edge speaks TLS 1.3 and HTTP/2 by ALPN. */
@@ -200,6 +206,34 @@ export interface CacheConfig {
   readonly sliceBytes?: Size;
   /** Ranges of objects above this are answered by slices. Default 8 MiB. */
   readonly sliceAbove?: Size;
+}
+
+/** Files that objects are kept in. */
+export interface DiskConfig {
+  /** A folder of its own, made where it is missing. Each process has a folder in it. */
+  readonly path: string;
+  /** Of all files together. */
+  readonly size: Size;
+}
+
+/** Edges that purge together. All are told the same, each from its own side. */
+export interface PurgeConfig {
+  /** Name of this one among them. */
+  readonly self: string;
+  /** All of them; this one may be among them. They reach each other where clients do, below `/.ami/purge/`. */
+  readonly peers: readonly { readonly name: string; readonly url: string }[];
+  /** Known to the edges alone: 16 characters or more. */
+  readonly secret: string;
+}
+
+/** Live media. */
+export interface LiveConfig {
+  /** Whether live playlists are kept for half a part, and what is missing at the live edge as long. Default true. */
+  readonly rules?: boolean;
+  /** Whether what comes next is fetched before it is asked for. Default false. */
+  readonly prefetch?: boolean;
+  /** Whether what players say of themselves (CMCD) is counted. Default true. */
+  readonly cmcd?: boolean;
 }
 
 /** Who may ask. */

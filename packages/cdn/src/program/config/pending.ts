@@ -4,26 +4,7 @@
  */
 
 import * as v from "valibot";
-import { duration, flag, httpUrl, section, size, text, texts, whole } from "./fields.ts";
-
-const secret = v.pipe(text, v.minLength(16, "must have at least 16 characters"));
-
-/** A folder of its own, and how many bytes its files may have. */
-export const disk = section({ path: text, size });
-
-/** Who may purge, and the edges that are told of it. */
-export const purge = section({
-  tokens: v.optional(v.array(secret, "must be a list")),
-  peers: v.optional(v.array(httpUrl, "must be a list of URLs")),
-  secret: v.optional(secret),
-});
-
-/** What the edge does for live media on its own account. */
-export const live = section({
-  prefetch: v.optional(flag),
-  cmsd: v.optional(flag),
-  steering: v.optional(section({ path: text, ttl: v.optional(duration), pathways: v.optional(texts) })),
-});
+import { section, texts, whole } from "./fields.ts";
 
 /** Connections that one address may have. */
 export const connections = section({ perAddress: whole(1, 1_000_000), exempt: v.optional(texts) });

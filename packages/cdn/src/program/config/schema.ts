@@ -19,7 +19,7 @@ import {
   textsByName,
   whole,
 } from "./fields.ts";
-import { connections, disk, live, notYet, purge } from "./pending.ts";
+import { connections, notYet } from "./pending.ts";
 
 /** Processes that share a port, at most. */
 const MAX_PROCESSES = 256;
@@ -214,6 +214,20 @@ const guard = section({
   ),
 });
 
+const disk = section({ path: text, size });
+
+const purge = section({
+  self: text,
+  peers: v.array(section({ name: text, url: httpUrl }), "must be a list"),
+  secret: v.pipe(text, v.minLength(16, "must have at least 16 characters")),
+});
+
+const live = section({
+  rules: v.optional(flag, true),
+  prefetch: v.optional(flag, false),
+  cmcd: v.optional(flag, true),
+});
+
 /** The unit of each limit is in its name; counts have none. */
 const limits = section(
   Object.fromEntries(
@@ -248,7 +262,7 @@ const admin = section({
 });
 
 /** A config as it is written; and with units read and defaults filled in where every process needs the same. */
-export const edgeConfigSchema = section({
+const sections = section({
   port: v.optional(port),
   host: v.optional(text),
   name: v.optional(
@@ -298,10 +312,10 @@ export const edgeConfigSchema = section({
   ),
   timeouts: v.optional(timeouts),
   memory: v.optional(size, 256 * 1024 * 1024),
-  disk: notYet(disk),
+  disk: v.optional(disk),
   cache: v.optional(cache, {}),
-  purge: notYet(purge),
-  live: notYet(live),
+  purge: v.optional(purge),
+  live: v.optional(live, {}),
   guard: v.optional(guard, {}),
   tls: v.optional(section({ cert: text, key: text, minVersion: v.optional(oneOf(["TLSv1.2", "TLSv1.3"])) })),
   limits: v.optional(limits, {}),
@@ -322,6 +336,18 @@ export const edgeConfigSchema = section({
     {},
   ),
 });
+
+/** The same, and what its sections have to agree on. */
+export const edgeConfigSchema = v.pipe(
+  sections,
+  v.forward(
+    v.check(
+      ({ purge, processes }) => purge === undefined || processes === 1,
+      "needs processes: 1, as each process would be an edge of its own to the others",
+    ),
+    ["purge"],
+  ),
+);
 
 /** A config that has been checked: sizes in bytes, durations in milliseconds. */
 export type CheckedConfig = v.InferOutput<typeof edgeConfigSchema>;

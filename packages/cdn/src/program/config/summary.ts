@@ -10,6 +10,7 @@ export function summaryOf(config: CheckedConfig): string[] {
   const lines: [string, string][] = [
     ["serves", `${tls === undefined ? "http" : "https, http/2"} on port ${port} of ${host}, as ${config.name}`],
     ["upstreams", upstreams.map(upstreamText).join("; ")],
+    ...diskLine(config),
     ["memory", `${formatSize(memory)}${processes > 1 ? ` in ${processes} processes` : ""}`],
     ["key", keyText(cache)],
     ["guard", guardText(guard)],
@@ -44,4 +45,8 @@ function guardText(guard: CheckedConfig["guard"]): string {
 function logText({ format = "json", file = "-", sample = 1 }: CheckedConfig["log"]): string {
   const part = typeof sample === "number" ? `${Math.round(sample * 1e4) / 100} %` : "a share by outcome";
   return `${format} lines of ${part} of the requests, in ${file === "-" ? "standard output" : file}`;
+}
+
+function diskLine({ disk }: CheckedConfig): [string, string][] {
+  return disk === undefined ? [] : [["disk", `${formatSize(disk.size)} in ${disk.path}`]];
 }

@@ -1,5 +1,6 @@
 /** What the processes of an edge say to each other over IPC: questions with numbers, and answers to them. */
 
+import type { Purge } from "../../edge/purge/purge.ts";
 import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { CheckedConfig } from "../config/schema.ts";
 import { messageOf, ProgramError } from "../program-error.ts";
@@ -8,7 +9,8 @@ import { messageOf, ProgramError } from "../program-error.ts";
 export type Ask =
   | { readonly kind: "start"; readonly config: CheckedConfig; readonly index: number; readonly reusePort: boolean }
   | { readonly kind: "report" | "metrics" | "reopenLog" | "close" }
-  | { readonly kind: "reload"; readonly config: CheckedConfig };
+  | { readonly kind: "reload"; readonly config: CheckedConfig }
+  | { readonly kind: "purge"; readonly purge: Purge };
 
 /** From the parent. */
 export interface Question {

@@ -40,7 +40,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
   const { config, logger, collector, index = 0, reusePort = false, around } = options;
   const { host, port, limits, drain } = config;
   await using opened = new AsyncDisposableStack();
-  const edge = await assembleEdge(config, logger);
+  const edge = await assembleEdge(config, logger, index);
   opened.defer(() => edge.close());
   const tls = config.tls && (await readTls(config.tls));
   const server = await createServer({
@@ -65,6 +65,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
     report: async () => state.report(),
     metrics: () => collector.collect(),
     reload: (next) => edge.apply(next),
+    purge: (purge) => edge.purges.purge(purge),
     async reopenLog() {
       edge.reopenLog();
     },

@@ -4,6 +4,8 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import type { Purge } from "../../edge/purge/purge.ts";
+import type { PurgeResult } from "../../edge/purge/purges.ts";
 import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { countersOf, mergeMetrics } from "../admin/merge-metrics.ts";
@@ -255,6 +257,10 @@ class WorkerProcess implements EdgeProcess {
 
   async reload(config: CheckedConfig): Promise<void> {
     await this.ask({ kind: "reload", config }, START_DEADLINE);
+  }
+
+  purge(purge: Purge): Promise<PurgeResult> {
+    return this.ask({ kind: "purge", purge }, START_DEADLINE);
   }
 
   async reopenLog(): Promise<void> {

@@ -24,6 +24,8 @@ export function runWorker(): void {
         return await serving?.metrics();
       case "reload":
         return await serving?.reload(ask.config);
+      case "purge":
+        return await serving?.purge(ask.purge);
       case "reopenLog":
         return await serving?.reopenLog();
       case "close":
