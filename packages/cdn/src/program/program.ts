@@ -26,14 +26,14 @@ import { openProgramLog } from "./program-log.ts";
 import { tryConfig } from "./try-config.ts";
 import { packageVersion } from "./version.ts";
 
-/** Options of {@link startProgram}. */
+/** Options of `startEdgeProgram`. */
 export interface ProgramOptions {
   readonly source: ConfigSource;
   /** Default: JSON lines on standard error. */
   readonly logger?: Logger;
   /** Puts something in front of the edge. Only with one process. */
   readonly around?: (edge: RawFetchHandler, stats: EdgeStats) => FetchHandler;
-  /** The script that becomes a worker, see {@link superviseEdge}. Without one there can only be one process. */
+  /** The script that becomes a worker, see `superviseEdge`. Without one there can only be one process. */
   readonly script?: string;
 }
 
