@@ -69,7 +69,7 @@ export interface Purges extends AsyncDisposable {
    * from its cache only if it knows as much. Signed: no viewer can make one up.
    */
   readonly seen: string | undefined;
-  /** Whether this edge knows as much as whoever sent this {@link seen}. One that no edge of the network made does not count. */
+  /** Whether this edge knows as much as whoever sent this `seen`. One that no edge of the network made does not count. */
   covers(seen: string | undefined): boolean;
   /**
    * Purges here at once, before it returns, and everywhere before it resolves: then no edge of the network serves what was purged, unless it has
