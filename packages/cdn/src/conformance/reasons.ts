@@ -11,10 +11,6 @@ export const REASONS: Readonly<Record<string, string>> = {
     "Which language an origin would choose is for the origin to say: its answer to one order of preferences is not given for another.",
   "conditional-lm-fresh-no-lm":
     "The test wants a 304 for If-Modified-Since with a date before the stored Date. RFC 9111 §4.3.2 compares it with Date where there is no Last-Modified, and by that the client's copy is the older one.",
-  ...perName(
-    "The edge hands interim answers on (RawRequest.onInformational), but the server in front of it does not send them yet.",
-    ["interim-102", "interim-103", "interim-no-header-reuse", "interim-not-cached"],
-  ),
 };
 
 /** Of the version on npm alone: the newest suite asks otherwise, or only wants to know. */

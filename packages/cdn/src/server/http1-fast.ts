@@ -34,6 +34,8 @@ const NEVER_A_BODY = /^(?:204|304)$/;
 const MAX_WAITING_BYTES = 64 * 1024;
 /** Above what is ever written before looking how much of it waits: nobody needs to be told when it no longer does. */
 const WRITE_MARK = 2 * MAX_WRITE_BYTES;
+/** All of a write is encrypted before its first byte is sent: more than this at once, and it has left the processor's caches by then. */
+const MAX_TLS_WRITE_BYTES = 128 * 1024;
 const EMPTY = Buffer.alloc(0);
 const CHUNKED = "transfer-encoding: chunked\r\n";
 
@@ -66,6 +68,7 @@ export class FastHttp1Connection {
   #blocked = false;
   readonly #isTls: boolean;
   readonly #writeMark: number;
+  readonly #maxWrite: number;
 
   /**
    * @param first - what the client said already, when its socket is flowing; undefined when it is not yet.
@@ -84,6 +87,7 @@ export class FastHttp1Connection {
     this.#handOver = handOver;
     tracked.isWhole = true;
     this.#isTls = this.#peer.tls !== undefined;
+    this.#maxWrite = this.#isTls ? MAX_TLS_WRITE_BYTES : MAX_WRITE_BYTES;
     this.#writeMark = this.#isTls ? this.#socket.writableHighWaterMark : setWriteMark(this.#socket, WRITE_MARK);
     this.#socket.on("drain", this.#onDrain);
     this.#socket.on("close", this.#onClose);
@@ -161,9 +165,9 @@ export class FastHttp1Connection {
     this.#tracked.begin();
     const request = new ServerRequest(method, target, fields, null, this.#peer);
     this.#current = request;
+    request.interim = this.#inform;
     const answer = this.#options.exchange.run(request);
-    const written =
-      answer instanceof Promise ? answer.then((raw) => this.#write(method, raw)) : this.#write(method, answer);
+    const written = answer instanceof Promise ? this.#writeLater(request, answer) : this.#write(method, answer);
     if (written !== undefined) {
       void this.#finish(written);
       return;
@@ -171,6 +175,23 @@ export class FastHttp1Connection {
     this.#current = undefined;
     this.#tracked.end();
   }
+
+  async #writeLater(request: ServerRequest, answer: Promise<RawResponse>): Promise<void> {
+    const raw = await answer;
+    request.interim = undefined;
+    await this.#write(request.method, raw);
+  }
+
+  /** An interim answer (RFC 9110 §15.2). */
+  readonly #inform = (_request: ServerRequest, status: number, headers: readonly string[]): void => {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n`;
+    for (let at = 0; at < headers.length; at += 2) {
+      const [name = "", value = ""] = headers.slice(at, at + 2);
+      if (FIELD_NAME.test(name) && FIELD_VALUE.test(value)) text += `${name}: ${value}\r\n`;
+    }
+    this.#socket.write(`${text}\r\n`, "latin1");
+  };
 
   /** An answer that is not here yet, or whose body is not. */
   async #finish(written: Promise<void>): Promise<void> {
@@ -205,7 +226,7 @@ export class FastHttp1Connection {
     }
     const known = heads.get(headers);
     if (known !== undefined && method === "GET" && body instanceof Uint8Array && !this.#tracked.closing) {
-      if (known.status === raw.status && known.length === body.byteLength && known.length <= MAX_WRITE_BYTES) {
+      if (known.status === raw.status && known.length === body.byteLength && known.length <= this.#maxWrite) {
         this.#writeWhole(known.bytes, body, release, known);
         return undefined;
       }
@@ -227,14 +248,14 @@ export class FastHttp1Connection {
       else this.#settle(undefined);
       return undefined;
     }
-    if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
+    if (body instanceof Uint8Array && body.byteLength <= this.#maxWrite) {
       this.#writeWhole(head, body, release, undefined);
       if (close) this.#socket.end();
       return undefined;
     }
     this.#socket.write(head);
     const sink = framing.length === undefined ? new ChunkedSink(this.#socket) : new LengthSink(this.#socket);
-    const chunks = body instanceof Uint8Array ? inPieces(body) : body;
+    const chunks = body instanceof Uint8Array ? inPieces(body, this.#maxWrite) : body;
     const relayed = relay(chunks, sink, framing.length).then(() => {
       if (close) this.#socket.end();
     });

@@ -123,6 +123,9 @@ export class Http1Adapter {
       this.#write(message, response, exchange.failed(request, bodyTooLarge(limits)), connection);
       return;
     }
+    // HTTP/1.0 has no interim answers (RFC 9110 §15.2).
+    if (message.httpVersion !== "1.0")
+      request.interim = (_request, status, headers) => inform(response, status, headers);
     const answer = exchange.run(request);
     if (answer instanceof Promise) void answer.then((raw) => this.#write(message, response, raw, connection));
     else this.#write(message, response, answer, connection);
@@ -199,6 +202,24 @@ export class Http1Adapter {
     const peer = connectionOf(message.socket, message.httpVersion === "1.0" ? "http/1.0" : "http/1.1");
     this.#peers.set(message.socket, peer);
     return peer;
+  }
+}
+
+/** Writes an interim answer, of those that node:http can write. */
+function inform(response: ServerResponse, status: number, headers: readonly string[]): void {
+  if (response.headersSent || response.destroyed) return;
+  if (status === 102) response.writeProcessing();
+  if (status !== 103) return;
+  const hints: Record<string, string | string[]> = {};
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!;
+    const before = hints[name];
+    hints[name] = before === undefined ? headers[at + 1]! : [before, headers[at + 1]!].flat();
+  }
+  try {
+    response.writeEarlyHints({ ...hints, link: hints.link ?? [] });
+  } catch {
+    // node:http takes no `Link` but of a certain form: it is a hint, and the answer follows all the same.
   }
 }
 

@@ -227,3 +227,26 @@ test.skipIf(peer("openssl") === null || peer("curl") === null)(
     expect(await curl("--http2", `${plain.url}/`)).toBe("http/1.1");
   },
 );
+
+test("a body that breaks off does not look whole to the client", async () => {
+  let breakOff = (): void => {};
+  const server = await serve(
+    () =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(Buffer.from("the beginning"));
+            breakOff = () => controller.error(new Error("the disk is gone"));
+          },
+        }),
+      ),
+  );
+  const stream = (await dial(server)).request({ ":path": "/" });
+  const ended = new Promise((resolve) => {
+    stream.on("error", () => resolve("broken"));
+    stream.on("end", () => resolve("whole"));
+  });
+  await once(stream.resume(), "data");
+  breakOff();
+  expect(await ended).toBe("broken");
+});

@@ -131,6 +131,10 @@ export class Http2Adapter {
       this.#write(entry, method, exchange.failed(request, bodyTooLarge(limits)));
       return;
     }
+    request.interim = (_request, status, fields) => {
+      if (stream.headersSent || stream.destroyed) return;
+      stream.additionalHeaders(this.#fieldsOf({ status, headers: fields, body: null }));
+    };
     const answer = exchange.run(request);
     if (answer instanceof Promise) void answer.then((raw) => this.#write(entry, method, raw));
     else this.#write(entry, method, answer);
@@ -176,7 +180,8 @@ export class Http2Adapter {
       if (!(error instanceof CdnError && error.code === "ABORTED")) {
         this.#options.logger.warn({ err: error }, "an answer broke off");
       }
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      // `close()` would end the stream as if its body were whole (Node sends END_STREAM before the reset).
+      stream.destroy(new CdnError("ABORTED", "the answer broke off"));
     });
   }
 

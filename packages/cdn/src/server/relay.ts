@@ -16,8 +16,8 @@ export interface Sink {
 export const MAX_WRITE_BYTES = 1024 * 1024;
 
 /** Pieces of whole bytes, for a body too large to be handed over at once. */
-export async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += MAX_WRITE_BYTES) yield bytes.subarray(at, at + MAX_WRITE_BYTES);
+export async function* inPieces(bytes: Uint8Array, length = MAX_WRITE_BYTES): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += length) yield bytes.subarray(at, at + length);
 }
 
 /**

@@ -93,6 +93,8 @@ export class ServerRequest implements RawRequest {
   readonly headers: RawRequest["headers"];
   readonly body: AsyncIterable<Uint8Array> | null;
   readonly connection: Connection;
+  /** Writes an interim answer. Set by an adapter that can, until the answer itself is there. */
+  interim: ((request: ServerRequest, status: number, headers: readonly string[]) => void) | undefined;
   #controller: AbortController | undefined;
   #aborted = false;
 
@@ -117,6 +119,10 @@ export class ServerRequest implements RawRequest {
       if (this.#aborted) this.#controller.abort();
     }
     return this.#controller.signal;
+  }
+
+  get onInformational(): NonNullable<RawRequest["onInformational"]> {
+    return (status, headers) => this.interim?.(this, status, headers);
   }
 
   /** The client left. */
