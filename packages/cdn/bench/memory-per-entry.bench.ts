@@ -38,7 +38,15 @@ for (const size of [0, 200, 1024, 2048, 8192]) {
   const ask = async (name: number): Promise<void> => {
     const target = `/vod/a-title/rendition-1080p/segment-${name}.m4s`;
     const signal = AbortSignal.any([]);
-    const request = { method: "GET", target, origin: "http://edge", headers: {}, body: null, connection: undefined, signal };
+    const request = {
+      method: "GET",
+      target,
+      origin: "http://edge",
+      headers: {},
+      body: null,
+      connection: undefined,
+      signal,
+    };
     for (let turn = 0; turn < 2; turn += 1) {
       const answer = await raw(request);
       const body = answer?.body;
