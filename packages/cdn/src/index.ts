@@ -64,12 +64,12 @@ export { createPurgeApi, type PurgeApiOptions } from "./edge/purge/purge-api.ts"
 export { type Judged, MAX_PURGE_LOG_ENTRIES, type Verdict } from "./edge/purge/purge-log.ts";
 export {
   createPurges,
-  PURGES_SEEN_FIELD,
   type PurgeResult,
   type PurgeStatus,
   type Purges,
 } from "./edge/purge/purges.ts";
 export { groupInvalidation, tagsOf } from "./edge/purge/response-tags.ts";
+export { PURGES_SEEN_FIELD } from "./edge/purge/seen-field.ts";
 export { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES } from "./edge/slices/slices.ts";
 export type { EdgeStats } from "./edge/stats.ts";
 export { MAX_DISK_OBJECT_BYTES, MIN_DISK_LIFETIME } from "./edge/tiered-store.ts";

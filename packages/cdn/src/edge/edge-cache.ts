@@ -35,6 +35,7 @@ import type { StoredResponse } from "./memory-tier/stored-response.ts";
 import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, type LiveOptions, storagePolicyOf } from "./options.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { Purge } from "./purge/purge.ts";
+import { PURGES_SEEN_FIELD } from "./purge/seen-field.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
@@ -149,6 +150,7 @@ export class EdgeCache {
     this.#passing = new Passing({
       ...shared,
       ...{ keys: this.#keys, flights: this.#flights, slices, answers: this.#answers, forwarder },
+      purges,
       ...(parts.onInvalidation !== undefined && { onInvalidation: parts.onInvalidation }),
     });
     this.stats = liveStats(counters, this.#tier, this.#flights);
@@ -167,6 +169,10 @@ export class EdgeCache {
       return this.#answers.fail(400, error, "request");
     }
     if (request.method === "GET") this.#live?.asked(request, key);
+    // Another edge asks, and knows of purges that are not known here: it is to get nothing that may be older than they are.
+    if (this.#purges?.covers?.(request.headers[PURGES_SEEN_FIELD]) === false) {
+      return this.#passing.pass(request, key, "stale", "purges-unknown");
+    }
     const fullKey = this.#flights.vary.keyOf(key, request.headers);
     const stored = this.#flights.find(fullKey);
     const now = this.#clock();

@@ -217,3 +217,40 @@ test("an edge that may lack purges asks before it serves what it has, and serves
   state.trustedUntil = 1;
   expect([await ask(), state.asked]).toEqual([200, 4]);
 });
+
+test("an edge that knows of a purge gets nothing older from the edge behind it, which does not know yet", async () => {
+  const state = { content: "old", asked: [] as (string | null)[] };
+  /** Purges that know so many of them, as a signed field would say it. */
+  const knowing = async (known: { purges: number }) => {
+    const purges = await createPurges();
+    Object.defineProperty(purges, "seen", { get: () => String(known.purges) });
+    return Object.assign(purges, { covers: (seen: string | undefined) => Number(seen ?? 0) <= known.purges });
+  };
+  const [front, shield] = [{ purges: 0 }, { purges: 0 }];
+  await using behind = createEdge({
+    name: "shield",
+    purges: await knowing(shield),
+    upstreams: [
+      ({ headers }) => {
+        state.asked.push(headers.get("ami-purges-seen"));
+        return bytesResponse(Buffer.from(state.content), { headers: { "cache-control": "max-age=3600" } });
+      },
+    ],
+  });
+  const purges = await knowing(front);
+  await using edge = createEdge({ purges, upstreams: [behind.handle] });
+  const get = async (): Promise<string> => (await edge.handle(new Request("http://edge/a"))).text();
+  expect(await get()).toBe("old");
+  state.content = "new";
+  front.purges = 1;
+  await purges.purge({ urls: ["/a"] });
+  expect(await get()).toBe("new");
+  expect(await get()).toBe("new");
+  // It stays so until the shield knows as much; then its cache counts again: this one was not purged by name.
+  await purges.purge({ urls: ["/a"] });
+  expect(await get()).toBe("new");
+  shield.purges = 1;
+  await purges.purge({ urls: ["/a"] });
+  expect(await get()).toBe("old");
+  expect(state.asked).toEqual(["0", "1", "1"]);
+});

@@ -13,6 +13,7 @@ import { StoredResponse } from "../memory-tier/stored-response.ts";
 import { decideStorage, isPersonal, isShareable, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
 import type { Verdict } from "../purge/purge-log.ts";
 import { tagsOf } from "../purge/response-tags.ts";
+import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
 import { missingAfter, sendForRest } from "../slices/completion.ts";
 import type { EdgeCounters } from "../stats.ts";
 import type { TieredStore } from "../tiered-store.ts";
@@ -38,6 +39,10 @@ export interface PurgeJudge {
    * Until when, on the steady clock, what is stored may be served without asking the upstream: past it, purges may be missing here. Default: always.
    */
   readonly trustedUntil?: number;
+  /** What other edges are told of the purges that are known here. Default: they are told nothing. */
+  readonly seen?: string | undefined;
+  /** Whether all purges are known here that another edge has seen. Default: they are. */
+  covers?(seen: string | undefined): boolean;
   judge(judged: { readonly key: string; readonly tags: readonly string[]; readonly generation: number }): Verdict;
 }
 
@@ -327,6 +332,8 @@ export class Flights {
     const { clock, systemClock, tier, timeouts, policy, counters, forwarder, live } = this.#options;
     const headers = sharedHeaders(request, forwarder);
     if (part !== undefined) headers.push("range", part.range);
+    const seen = this.#options.purges?.seen;
+    if (seen !== undefined) headers.push(PURGES_SEEN_FIELD, seen);
     const known = stored ?? part?.unlessLike;
     if (known !== undefined) pushValidators(headers, known);
     counters.upstreamRequests += 1;

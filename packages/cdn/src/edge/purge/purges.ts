@@ -86,9 +86,6 @@ export interface Purges extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What an edge tells another one of the purges it knows, when it asks it for an object. */
-export const PURGES_SEEN_FIELD = "ami-purges-seen";
-
 /** The name of an edge that is alone. */
 const ALONE: ResolvedNetwork = {
   self: "edge",

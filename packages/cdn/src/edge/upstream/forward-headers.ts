@@ -14,6 +14,7 @@ const REPLACED = new Set([
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-proto",
+  "ami-purges-seen",
 ]);
 /** Not forwarded with a request for the whole object, whoever asks: they are answered here. */
 const ANSWERED_HERE = new Set([

@@ -6,12 +6,13 @@ import { isPlain } from "../answer.ts";
 import { type Answers, factsOf, readAge } from "../answers.ts";
 import type { CacheKeys } from "../cache-key/cache-key.ts";
 import type { ForwardReason } from "../cache-status/cache-status.ts";
-import type { Flights } from "../fill/flights.ts";
+import type { Flights, PurgeJudge } from "../fill/flights.ts";
 import { splitHeaders } from "../fill/response-head.ts";
 import { validatorsOf } from "../memory-tier/stored-response.ts";
 import { isPersonal } from "../policy/storage.ts";
 import type { Purge } from "../purge/purge.ts";
 import { groupInvalidation } from "../purge/response-tags.ts";
+import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
 import type { Slices } from "../slices/slices.ts";
 import type { EdgeCounters } from "../stats.ts";
 import { type Forwarder, passedHeaders, sharedHeaders } from "./forward-headers.ts";
@@ -34,6 +35,7 @@ export interface PassingOptions {
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
   readonly onInvalidation?: (purge: Purge) => void;
+  readonly purges?: PurgeJudge | undefined;
 }
 
 export class Passing {
@@ -54,7 +56,10 @@ export class Passing {
     try {
       const response = await upstream.send({
         ...{ method, target: key, body, signal, alone: !isShared },
-        headers: isShared ? sharedHeaders(request, forwarder) : passedHeaders(request, forwarder),
+        headers: [
+          ...(isShared ? sharedHeaders(request, forwarder) : passedHeaders(request, forwarder)),
+          ...this.#seenFor(request),
+        ],
         ...(onInformational !== undefined && { onInformational }),
       });
       if (isShared) this.#noteHead(request, key, response, requestedAt);
@@ -69,6 +74,14 @@ export class Passing {
     } catch (error) {
       return signal.aborted ? answers.left() : answers.fail(502, error, forward);
     }
+  }
+
+  /** Whoever asks may have seen more purges than this edge: then the next one is to know as much. */
+  #seenFor({ headers }: RawRequest): string[] {
+    const { purges } = this.#options;
+    const asked = headers[PURGES_SEEN_FIELD];
+    const seen = asked !== undefined && purges?.covers?.(asked) === false ? asked : purges?.seen;
+    return seen === undefined ? [] : [PURGES_SEEN_FIELD, seen];
   }
 
   #body({ method }: RawRequest, { body }: UpstreamResponse): RawResponse["body"] {
