@@ -11,6 +11,8 @@ const anywhere = [
   "tests/**/*.test.ts",
   "scripts/**/*.test.ts",
 ];
+// How long `expect.poll` waits for what has to come about: what does not come is a failure all the same.
+const expectations = { poll: { timeout: 10_000 } };
 const shared = {
   resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] },
   ssr: { resolve: { conditions: ["@ami-streams/source", "module", "node", "import", "default"] } },
@@ -22,12 +24,19 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: "unit", include: anywhere, exclude: [slow, browser, "**/node_modules/**"], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: anywhere,
+          exclude: [slow, browser, "**/node_modules/**"],
+          testTimeout: 20_000,
+          expect: expectations,
+        },
       },
       {
         ...shared,
         test: {
           name: "integration",
+          expect: expectations,
           include: [slow],
           exclude: ["**/node_modules/**"],
           testTimeout: 120_000,
@@ -39,6 +48,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "browser",
+          expect: expectations,
           include: [browser],
           exclude: ["**/node_modules/**"],
           testTimeout: 180_000,
