@@ -1,6 +1,7 @@
 /** Ten edges over real HTTP, with cables pulled and processes ended while they purge: nothing purged is served after the answer. */
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -188,11 +189,14 @@ test("what was acknowledged before a process was killed is purged after it", asy
   let acknowledged = 0;
   for (let life = 0; life < 3; life += 1) {
     const child = spawn(process.execPath, ["--no-warnings", entry, folder], { stdio: ["ignore", "pipe", "inherit"] });
+    // Until it is gone for good, the folder is its.
+    const gone = once(child, "exit");
     const lines: number[] = [];
     for await (const line of createInterface({ input: child.stdout })) {
       lines.push(Number(line));
       if (lines.length === 300) child.kill("SIGKILL");
     }
+    await gone;
     generations.push(lines[0]!);
     acknowledged = lines.at(-1)!;
   }
