@@ -2,7 +2,7 @@
  * What connections cost that rest: memory of the server per connection, and how long hits of others take meanwhile.
  *
  * Servers are several processes that share a port, since a process may not have more open files than its limit says (20,000 on many
- * machines); clients are, too, each with a source address of its own, since an address has some 28,000 ports. All on loopback.
+ * machines); clients are, too, each with source addresses of its own, since an address has some 28,000 ports. All on loopback.
  */
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createMemoryStore, createOrigin, createServer } from "@ami-streams/cdn";
 import { latencyAt } from "./load/latency.ts";
-import { end, freePort, LOAD_CORE, option, residentOf, SERVER_CORE } from "./load/processes.ts";
+import { cpuOf, end, freePort, LOAD_CORE, option, residentOf, SERVER_CORE } from "./load/processes.ts";
 
 const run = promisify(execFile);
 const TOTAL = Number(option("--connections") ?? 100_000);
@@ -53,9 +53,10 @@ const residentOfAll = async (): Promise<number> => {
   return bytes;
 };
 
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 let lost = 0;
 const clients = Array.from({ length: Math.ceil(TOTAL / PER_PROCESS) }, (_, at) => {
-  const child = start(LOAD_CORE, [program("load/idle-client.ts"), url, `127.0.0.${10 + at}`]);
+  const child = start(LOAD_CORE, [program("load/idle-client.ts"), url, `127.0.${10 + at}`]);
   let onRest = (): void => {};
   createInterface({ input: child.stdout! }).on("line", (text) => {
     if (text === "lost") lost += 1;
@@ -75,11 +76,14 @@ const clients = Array.from({ length: Math.ceil(TOTAL / PER_PROCESS) }, (_, at) =
 });
 
 try {
+  console.log(
+    `${SERVERS} processes of the edge on one core, sharing a port; each connection asked once before it rests`,
+  );
   await latencyAt(url, { rate: 10_000, seconds: 5, connections: 64 * SERVERS });
   console.log(
-    "| connections at rest | servers, MiB | bytes per connection | hits per second | p50 ms | p99 ms | worst ms |",
+    "| connections at rest | servers, MiB | bytes per connection | their CPU at rest | hits per second | p50 ms | p99 ms | worst ms | generator's own p99 |",
   );
-  console.log("| --- | --- | --- | --- | --- | --- | --- |");
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
   let connected = 0;
   let before = 0;
   for (const step of STEPS) {
@@ -89,20 +93,26 @@ try {
       connected += Math.max(0, count);
     }
     // Two sweeps over all of them, and what was only needed to connect is gone.
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await sleep(3000);
+    const pids = servers.map(({ pid }) => pid!);
+    const spent = await cpuOf(pids);
+    await sleep(3000);
+    const idle = ((await cpuOf(pids)) - spent) / 3;
     const resident = await residentOfAll();
     if (step === 0) before = resident;
     const each = step === 0 ? "–" : Math.round((resident - before) / step);
     for (const rate of RATES) {
-      const { p50, p99, worst } = await latencyAt(url, { rate, seconds: SECONDS, connections: 64 * SERVERS });
+      const { p50, p99, worst, ownP99 } = await latencyAt(url, { rate, seconds: SECONDS, connections: 64 * SERVERS });
       const cells = [
         step,
         Math.round(resident / 2 ** 20),
         each,
+        `${(idle * 100).toFixed(1)} %`,
         rate,
         p50.toFixed(2),
         p99.toFixed(2),
         worst.toFixed(1),
+        ownP99.toFixed(2),
       ];
       console.log(`| ${cells.join(" | ")} |`);
     }
