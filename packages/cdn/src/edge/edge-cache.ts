@@ -111,7 +111,7 @@ export class EdgeCache {
     this.#purges = purges;
     const memory = createS3FifoTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES);
     const vary = new VaryIndex(disk === undefined ? 0 : systemClock());
-    this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock });
+    this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
     this.#answers = new Answers({ name, clock, logger, counters, exposeTags: cache.exposeTags ?? false });

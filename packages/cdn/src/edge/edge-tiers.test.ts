@@ -114,6 +114,28 @@ test("variants are told apart after a restart, too", async () => {
   expect(await ask("/a", { "accept-language": "de" })).toMatch(/^200 de5 fwd/);
 });
 
+test("after a restart answers are told apart by what the newest of them varied by", async () => {
+  const varies = ["Accept-Language", "Accept-Language, X-Device", ""];
+  const { ask, restart, purge, state, written } = await restartable((_, turn) => {
+    const vary = varies[turn === 1 ? 0 : turn < 4 ? 1 : 2]!;
+    return bytesResponse(Buffer.from(`${turn}`), { headers: { ...hour, ...(vary !== "" && { vary }) } });
+  });
+  const german = { "accept-language": "de" };
+  await ask("/a", german);
+  await written();
+  await purge({ urls: ["/a"] });
+  await ask("/a", { ...german, "x-device": "tv" });
+  await ask("/a", { ...german, "x-device": "phone" });
+  await restart();
+  expect(await ask("/a", { ...german, "x-device": "tv" })).toBe("200 2 hit");
+  expect(await ask("/a", { ...german, "x-device": "phone" })).toBe("200 3 hit");
+  await purge({ urls: ["/a"] });
+  expect(await ask("/a", german)).toMatch(/^200 4 fwd/);
+  await restart();
+  expect(await ask("/a", { "accept-language": "en" })).toBe("200 4 hit");
+  expect(state.asked).toHaveLength(4);
+});
+
 test("slices of a long object are there after a restart", async () => {
   const body = Buffer.from(Array.from({ length: 10_000 }, (_, at) => at % 251));
   const { ask, restart, state } = await restartable(({ headers }) => {

@@ -1,5 +1,7 @@
 /** Memory before disk: what is stored goes into both, and what is only on disk is read back when it is asked for. */
 
+import type { Logger } from "../logger.ts";
+import { BoundedMemory } from "./cache-key/bounded-memory.ts";
 import type { VaryIndex } from "./cache-key/vary.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import type { DiskWriter } from "./disk-tier/disk-writer.ts";
@@ -26,7 +28,11 @@ export interface TieredStoreOptions {
   readonly clock: () => number;
   /** Milliseconds since 1970: what tells the age of what an earlier process stored. */
   readonly systemClock: () => number;
+  readonly logger: Logger;
 }
+
+/** What the answers for a key vary by, as it is written. */
+type Variation = NonNullable<ReturnType<VaryIndex["describe"]>>;
 
 /** A memory tier that writes through to disk. Looking up stays in memory; {@link load} is for what is not found there. */
 export class TieredStore implements MemoryTier<StoredResponse> {
@@ -36,6 +42,9 @@ export class TieredStore implements MemoryTier<StoredResponse> {
 
   /** The newest that is being written, by key. */
   readonly #writing = new Map<string, StoredResponse>();
+
+  /** What was last written of what the answers for a key vary by. */
+  readonly #variations = new BoundedMemory<string>();
 
   constructor(options: TieredStoreOptions) {
     this.#options = options;
@@ -87,7 +96,9 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   warm(storageKey: string): Promise<unknown> | undefined {
     const { memory, disk } = this.#options;
     if (!disk.has(storageKey) || memory.get(storageKey) !== undefined) return undefined;
-    return this.load(storageKey).then((entry) => entry && memory.set(storageKey, entry));
+    return this.load(storageKey).then((entry) => {
+      if (entry !== undefined && memory.get(storageKey) === undefined) memory.set(storageKey, entry);
+    });
   }
 
   /** What is on disk under a key; into memory the second time. Never rejects. */
@@ -95,7 +106,10 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     const before = this.#loading.get(storageKey);
     if (before !== undefined) return before;
     const reading = this.#read(storageKey)
-      .catch(() => undefined)
+      .catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, "an object cannot be read from disk");
+        return undefined;
+      })
       .then((found) => {
         // Replaced or deleted meanwhile: what was read is not it any more.
         if (this.#loading.get(storageKey) !== reading) return undefined;
@@ -115,13 +129,13 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     if (vary.knows(key) || !disk.has(key + VARIES)) return;
     const entry = await disk.open(key + VARIES);
     if (entry === undefined) return;
-    const { names, generation } = JSON.parse(Buffer.from(entry.head).toString());
+    const { names, generation } = JSON.parse(Buffer.from(entry.head).toString()) as Variation;
     entry.close();
     vary.restore(key, names, generation);
   }
 
   #write(storageKey: string, entry: StoredResponse): void {
-    const { disk, clock, vary } = this.#options;
+    const { disk, clock } = this.#options;
     if (ttlOf(entry.freshness, clock()) < MIN_DISK_LIFETIME || entry.body.byteLength > MAX_DISK_OBJECT_BYTES) {
       // What is there is older.
       disk.delete(storageKey);
@@ -137,9 +151,21 @@ export class TieredStore implements MemoryTier<StoredResponse> {
       writer.abort();
       disk.delete(storageKey);
     }
-    const known = entry.vary.length > 0 ? vary.describe(entry.key) : undefined;
-    if (known === undefined || disk.has(entry.key + VARIES)) return;
-    void disk.create(entry.key + VARIES, Buffer.from(JSON.stringify(known)), 0)?.commit();
+    this.#noteVariation(entry);
+  }
+
+  /** What the newest answer varies by is what the next process is to look for. */
+  #noteVariation({ key, vary: names }: StoredResponse): void {
+    const { disk, vary } = this.#options;
+    const known = names.length > 0 ? vary.describe(key) : undefined;
+    if (known === undefined) {
+      if (names.length === 0) disk.delete(key + VARIES);
+      return;
+    }
+    const text = JSON.stringify(known satisfies Variation);
+    if (this.#variations.get(key) === text && disk.has(key + VARIES)) return;
+    this.#variations.set(key, text);
+    void disk.create(key + VARIES, Buffer.from(text), 0)?.commit();
   }
 
   async #commit(storageKey: string, entry: StoredResponse, writer: DiskWriter): Promise<void> {
