@@ -233,8 +233,12 @@ class Program implements AdministeredProgram {
     }
   }
 
-  purge(purge: Purge): Promise<readonly PurgeResult[]> {
-    return Promise.all(this.#processes.processes.map((process) => process.purge(purge)));
+  /** Each process purges for itself, and has an id of its own for it: the first one's stands for all. */
+  async purge(purge: Purge): Promise<PurgeResult> {
+    const results = await Promise.all(this.#processes.processes.map((process) => process.purge(purge)));
+    const [first] = results;
+    if (first === undefined) throw new CdnError("PURGE_UNAVAILABLE", "no process serves at the moment: ask again");
+    return { ...first, milliseconds: Math.max(...results.map(({ milliseconds }) => milliseconds)) };
   }
 
   async reopenLogs(): Promise<void> {

@@ -18,7 +18,8 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]{16,}=*$/;
 
 /** Options of {@link createPurgeApi}. */
 export interface PurgeApiOptions {
-  readonly purges: Pick<Purges, "purge" | "status">;
+  /** Without a `status`, nobody can ask for it. */
+  readonly purges: Pick<Purges, "purge"> & Partial<Pick<Purges, "status">>;
   /** Bearer tokens (RFC 6750): 16 or more letters, digits and `- . _ ~ + /`. Several, so that they can be changed one after the other. */
   readonly tokens?: readonly string[];
   /** Whether a request may purge; instead of `tokens`, or beside them for those that have none of these. */
@@ -85,7 +86,8 @@ export function createPurgeApi(options: PurgeApiOptions): FetchHandler {
         throw new CdnError("UNAUTHORIZED", "give a token: Authorization: Bearer …");
       if (request.method === "PURGE") return done(await purges.purge(purgeOfHeaders(request, pathname + search)));
       if (pathname !== path) throw new CdnError("NOT_FOUND", `purges are taken at ${path}`);
-      if (request.method === "GET" || request.method === "HEAD") return jsonResponse(200, purges.status);
+      const isRead = request.method === "GET" || request.method === "HEAD";
+      if (isRead && purges.status !== undefined) return jsonResponse(200, purges.status);
       if (request.method !== "POST") throw new CdnError("METHOD_NOT_ALLOWED", `${path} takes POST and PURGE`);
       const result = await purges.purge(await purgeOfBody(request));
       logger.info({ id: result.id, edges: result.edges }, "purged");

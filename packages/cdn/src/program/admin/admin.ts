@@ -2,11 +2,9 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
-import { type Purge, purgeOf } from "../../edge/purge/purge.ts";
-import { MAX_PURGE_BODY_BYTES } from "../../edge/purge/purge-api.ts";
+import type { Purge } from "../../edge/purge/purge.ts";
+import { createPurgeApi } from "../../edge/purge/purge-api.ts";
 import type { PurgeResult } from "../../edge/purge/purges.ts";
-import { readText } from "../../edge/purge/read-text.ts";
-import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import { messageOf } from "../program-error.ts";
 import type { ProgramReport } from "./program-report.ts";
@@ -20,7 +18,7 @@ export interface AdministeredProgram {
   reload(): Promise<ReloadResult>;
   reopenLogs(): Promise<void>;
   /** In all processes. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
-  purge(purge: Purge): Promise<readonly PurgeResult[]>;
+  purge(purge: Purge): Promise<PurgeResult>;
 }
 
 /** What a reload changed. */
@@ -65,33 +63,17 @@ const CHANGE: Readonly<Record<string, Route>> = {
       return refuse(422, "INVALID_CONFIG", messageOf(error), problems === undefined ? {} : { problems });
     }
   },
-  "/purge": async (program, request) => {
-    try {
-      const text = await readText(request, MAX_PURGE_BODY_BYTES);
-      return Response.json({ processes: await program.purge(purgeOf(parsed(text))) });
-    } catch (error) {
-      if (!(error instanceof CdnError)) throw error;
-      return refuse(PURGE_STATUS[error.code] ?? 503, error.code, error.message);
-    }
-  },
+  "/purge": (program, request) => purgeApiOf(program)(request),
   "/reopen": async (program) => {
     await program.reopenLogs();
     return Response.json({ reopened: true });
   },
 };
 
-const PURGE_STATUS: Partial<Record<CdnErrorCode, number>> = {
-  INVALID_PURGE: 400,
-  BODY_TOO_LARGE: 413,
-  PURGE_INCOMPLETE: 504,
-};
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CdnError("INVALID_PURGE", "the body is no JSON", { cause });
-  }
+/** Who gets as far as a route may purge. */
+function purgeApiOf(program: AdministeredProgram): (request: Request) => Promise<Response> {
+  const api = createPurgeApi({ purges: program, authorize: () => true });
+  return async (request) => await api(request);
 }
 
 /** Answers operators. */
