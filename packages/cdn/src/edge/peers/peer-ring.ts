@@ -2,7 +2,7 @@
  * Which peer holds a key: consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). Pure.
  *
  * The hash is the highest random weight (rendezvous) and no ring of virtual nodes: measured over 200,000 keys, its fullest of 2 to 64 nodes
- * has at most 4 % above the average, where a ring of 256 virtual nodes per node has up to 22 %, and it takes no longer below 64 nodes. It also
+ * has at most 4 % above the average, where a ring of 256 virtual nodes per node has up to 22 %, and it takes no longer up to 32 nodes. It also
  * ranks any two nodes the same way for everybody who knows their names, whoever else they know.
  */
 
