@@ -85,6 +85,15 @@ test("what a player announces in CMCD, with its ranges", () => {
   ]);
 });
 
+test("no player leads out of its stream", () => {
+  const { prefetcher, asked } = prefetching();
+  for (const reference of ["/vod/film.mp4", "../../other/1.m4s", "../../../vod/film.mp4"]) {
+    prefetcher.asked(`${folder}/1.m4s`, [{ reference }]);
+    prefetcher.asked("/a/1.m4s", [{ reference: `../${reference}` }]);
+  }
+  expect(asked).toEqual([]);
+});
+
 test("what the origin announces in CMSD", () => {
   const { prefetcher, targets } = prefetching();
   const headers = ["cmsd-static", 'ot=v,nor="..%2F480p%2F2.m4s",st=l'];

@@ -15,7 +15,7 @@ import { fieldOf, joinedFieldOf } from "../../http/fields.ts";
 import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import type { HlsFacts } from "./hls-scan.ts";
 import { linksAhead } from "./link-field.ts";
-import { isPlainName, resolveTarget } from "./relative-target.ts";
+import { isPlainName, resolveTarget, streamFolderOf } from "./relative-target.ts";
 
 /** Fetched at the same time, without those that the origin holds. */
 const DEFAULT_MAX_PREFETCHES = 16;
@@ -139,7 +139,10 @@ class Ahead implements Prefetcher {
   asked(key: string, next?: readonly CmcdNextRequest[]): void {
     const after = this.#after.get(key);
     if (after !== undefined) this.#follow(after);
-    if (next !== undefined) this.#follow(this.#announced(key, next));
+    if (next === undefined) return;
+    // What a player says is a client's word: it leads to other renditions of its stream, and not to whatever else there is.
+    const stream = streamFolderOf(key);
+    this.#follow(this.#announced(key, next).filter(({ target }) => target.startsWith(stream)));
   }
 
   answered({ key, headers, hls, byClient }: SeenAnswer): void {

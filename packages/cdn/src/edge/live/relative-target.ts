@@ -30,3 +30,10 @@ export function folderOf(target: string): string {
   const end = target.lastIndexOf("/", question === -1 ? target.length : question);
   return end === -1 ? "/" : target.slice(0, end + 1);
 }
+
+/** Path of the folder that a target's renditions lie in: the one above its own, where that is not all there is. */
+export function streamFolderOf(target: string): string {
+  const folder = folderOf(target);
+  const above = folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1);
+  return above.length > 1 ? above : folder;
+}

@@ -317,7 +317,6 @@ async function withHeadTimeout(
   milliseconds: number,
 ): Promise<UpstreamResponse> {
   const { signal } = controller;
-  const { method, target, headers, body, alone, onInformational } = request;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -328,15 +327,7 @@ async function withHeadTimeout(
       controller.abort(new CdnError("UPSTREAM_TIMEOUT", `${upstream.name} gave no answer for ${milliseconds} ms`));
     }, milliseconds);
   });
-  const sent = upstream.send({
-    method,
-    target,
-    headers,
-    body,
-    signal,
-    ...(alone !== undefined && { alone }),
-    ...(onInformational !== undefined && { onInformational }),
-  });
+  const sent = upstream.send({ ...request, signal });
   try {
     return await Promise.race([sent, late]);
   } catch (error) {

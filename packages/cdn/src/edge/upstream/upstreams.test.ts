@@ -420,3 +420,17 @@ test("nobody at all is UPSTREAM_UNREACHABLE", async () => {
   const { all } = upstreams({ upstreams: [await deadUrl()], retry: { backoff: [] } });
   await expect(send(all, "/a")).rejects.toMatchObject({ code: "UPSTREAM_UNREACHABLE" });
 });
+
+test("a hinted part that the origin holds keeps nothing else waiting, on one connection and through all that is between", async () => {
+  const [asked, ask_] = gate<ServerResponse>();
+  const url = await upstream((request, response) => {
+    if (request.url === "/part") ask_(response);
+    else response.end("other");
+  });
+  const { all } = upstreams({ upstreams: [{ url, connections: 1 }] });
+  const part = send(all, "/part", { held: true });
+  const response = await asked;
+  expect(await textOf(await send(all, "/other"))).toBe("other");
+  response.end("part");
+  expect(await textOf(await part)).toBe("part");
+});
