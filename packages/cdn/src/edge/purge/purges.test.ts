@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { connectRaw } from "../../server/raw-client.test-peer.ts";
 import { SECRET, startEdges, until } from "./edges.test-setup.ts";
 import { signQuestion } from "./network/signature.ts";
 import { createPurges, type PurgeResult, type Purges } from "./purges.ts";
@@ -203,6 +204,25 @@ test("whoever does not know the secret is not heard", async () => {
   expect(await ask(signQuestion([SECRET], forAnother, Date.now()), forAnother)).toBe(400);
   expect((await fetch(url)).status).toBe(405);
   expect((await fetch(edges[0]!.url)).status).toBe(404);
+});
+
+test("what cannot be signed is refused before its body is read, and no question may be long", async () => {
+  const { edges } = await startEdges(2, FAST);
+  const { port, origin } = new URL(edges[0]!.url);
+  /** Says that a body follows, and sends none of it. */
+  const announce = async (headers: Record<string, string>): Promise<string> => {
+    const client = await connectRaw(Number(port));
+    onTestFinished(() => client[Symbol.dispose]());
+    const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    client.write(`POST /.ami/purge/exchange HTTP/1.1\r\nHost: e0\r\nContent-Length: 1000\r\n${fields.join("")}\r\n`);
+    return (await client.until(/\r\n\r\n/)).slice(0, 12);
+  };
+  expect(await announce({})).toBe("HTTP/1.1 401");
+  const signed = signQuestion([SECRET], "", Date.now());
+  expect(await announce({ ...signed, "ami-purge-time": "1" })).toBe("HTTP/1.1 401");
+  expect(await announce({ ...signed, "ami-purge-signature": "0" })).toBe("HTTP/1.1 401");
+  const long = { method: "POST", headers: signed, body: Buffer.alloc(5 * 1024 * 1024) };
+  expect((await fetch(`${origin}/.ami/purge/exchange`, long)).status).toBe(413);
 });
 
 test("an old answer in the place of a new one gives no leave to serve", async () => {

@@ -9,13 +9,15 @@ import { readText } from "../read-text.ts";
 import type { ChainedPurge } from "./chains.ts";
 import type { Changes, EdgeStanding, PurgeMember } from "./member.ts";
 import { parseExchangeAnswer, parseExchangeRequest } from "./messages.ts";
-import { createPost, MAX_EXCHANGE_BYTES, type Post } from "./post.ts";
-import { checkAnswer, checkQuestion, SIGNATURE_FIELD, signQuestion } from "./signature.ts";
+import { createPost, MAX_QUESTION_BYTES, type Post } from "./post.ts";
+import { checkAnswer, checkQuestion, checkSigned, SIGNATURE_FIELD, signQuestion } from "./signature.ts";
 
 /** Where edges ask each other, below each one's URL. */
 const EXCHANGE_PATH = "/.ami/purge/exchange";
 /** Questions to one edge at a time. More than one, so that one that hangs holds up nothing. */
 const MAX_QUESTIONS = 2;
+/** Read at a time, before anybody knows whether an edge asks. */
+const MAX_QUESTIONS_READ = 32;
 
 /** Another edge. */
 export interface PurgePeer {
@@ -69,6 +71,9 @@ export class PurgeNetwork {
   readonly #post: Post;
   readonly #lines: readonly Line[];
   readonly #waiters = new Map<ChainedPurge, Waiter>();
+  /** Questions whose bodies are being read. */
+  #reading = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
   readonly #closing = new AbortController();
   #look: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
 
@@ -103,14 +108,25 @@ export class PurgeNetwork {
     let sign: (answer: string) => string;
     let body: string;
     try {
-      body = await readText(request, MAX_EXCHANGE_BYTES);
+      checkSigned(request.headers, systemClock());
+    } catch (error) {
+      return refuse(401, error);
+    }
+    // Whoever reaches the edge can make it read so much before the signature can be looked at, and no more.
+    if (this.#reading >= MAX_QUESTIONS_READ)
+      return refuse(503, new CdnError("PURGE_BUSY", "too many edges ask at once"));
+    this.#reading += 1;
+    try {
+      body = await readText(request, MAX_QUESTION_BYTES);
     } catch (error) {
       return refuse(413, error);
+    } finally {
+      this.#reading -= 1;
     }
     try {
       sign = checkQuestion(secrets, request.headers, body, systemClock());
     } catch (error) {
-      logger.warn({ err: error }, "somebody asked about purges without the right to");
+      this.#warnOfStranger(error);
       return refuse(401, error);
     }
     let written: Promise<void>;
@@ -135,6 +151,15 @@ export class PurgeNetwork {
     };
     return new Response(answer, { headers });
   };
+
+  /** Once a second is enough. */
+  #warnOfStranger(error: unknown): void {
+    const { clock, logger } = this.#parts;
+    const now = clock();
+    if (now - this.#warnedAt < 1000) return;
+    this.#warnedAt = now;
+    logger.warn({ err: error }, "somebody asked about purges without the right to");
+  }
 
   /** Sends a purge that is written down to all edges. Resolves when it is settled, or too late for that. Never rejects but with `CLOSED`. */
   spread(purge: ChainedPurge): Promise<SpreadOutcome> {

@@ -4,7 +4,9 @@ import { Agent, request } from "undici";
 import { SIGNATURE_FIELD } from "./signature.ts";
 
 /** Bytes of a question or an answer. */
-export const MAX_EXCHANGE_BYTES = 16 * 1024 * 1024;
+const MAX_EXCHANGE_BYTES = 16 * 1024 * 1024;
+/** Bytes of a question: what is new is at most a mebibyte of characters. */
+export const MAX_QUESTION_BYTES = 4 * 1024 * 1024;
 /** Connections to one edge: one question waits, one is on its way with what came since. */
 const CONNECTIONS = 4;
 

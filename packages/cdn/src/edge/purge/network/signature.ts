@@ -54,14 +54,21 @@ export function checkQuestion(
   const parts = ["question", time, headers.get(NONCE_FIELD) ?? "", body];
   const secret = secrets.filter((each) => isSame(sign(each, parts), signature))[0];
   if (secret === undefined) throw new CdnError("UNAUTHORIZED", "the signature is not of this network's secret");
-  if (!(Math.abs(Number(time) - systemTime) <= MAX_CLOCK_SKEW)) {
-    const minutes = MAX_CLOCK_SKEW / 60_000;
-    throw new CdnError(
-      "UNAUTHORIZED",
-      `the times of two edges differ by more than ${minutes} minutes: set their clocks`,
-    );
-  }
+  checkTime(time, systemTime);
   return (answer) => sign(secret, ["answer", signature, answer]);
+}
+
+/** Refuses, before its body is read, what cannot be signed. @throws {CdnError} `UNAUTHORIZED`. */
+export function checkSigned(headers: Headers, systemTime: number): void {
+  const isSigned = /^[0-9a-f]{64}$/.test(headers.get(SIGNATURE_FIELD) ?? "") && headers.has(NONCE_FIELD);
+  if (!isSigned) throw new CdnError("UNAUTHORIZED", "the question is not signed");
+  checkTime(headers.get(TIME_FIELD) ?? "", systemTime);
+}
+
+function checkTime(time: string, systemTime: number): void {
+  if (Math.abs(Number(time) - systemTime) <= MAX_CLOCK_SKEW) return;
+  const minutes = MAX_CLOCK_SKEW / 60_000;
+  throw new CdnError("UNAUTHORIZED", `the times of two edges differ by more than ${minutes} minutes: set their clocks`);
 }
 
 /** @throws {CdnError} `UNAUTHORIZED`. */
