@@ -110,11 +110,13 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
   });
   opened.defer(() => cache.close());
   opened.defer(observeStats(config.name, cache.stats));
-  const cached = config.purge === undefined ? cachedBy(cache) : withPurgeNetwork(cachedBy(cache), purges);
+  const cached = answering((request) => cache.answer(request));
+  const behindOf = (made: MadeGuards): Answerer =>
+    config.purge === undefined ? guarded(cached, made) : withPurgeNetwork(guarded(cached, made), purges);
 
   let guards: MadeGuards = await makeGuards(config.guard, new Map(), logger);
   opened.defer(() => closeGuards(guards));
-  let behind = guarded(cached, guards);
+  let behind = behindOf(guards);
   const observed = observeRequests(
     answering((request) => behind(request)),
     {
@@ -144,7 +146,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
     const keepsLog = isLogged(next) && isLogged(current) && logFileOf(next) === logFileOf(current);
     const nextLog = keepsLog ? log : isLogged(next) ? await openLogFile(logFileOf(next), logger) : undefined;
     if (!keepsLog) discarded.defer(() => nextLog?.close());
-    const nextBehind = guarded(cached, nextGuards);
+    const nextBehind = behindOf(nextGuards);
     const nextFront = frontOf(counted, next, nextLog);
 
     // From here on nothing fails or waits: no request sees half of it.
@@ -184,18 +186,14 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
   };
 }
 
-function cachedBy(cache: EdgeCache): RawFetchHandler {
-  return answering((request) => cache.answer(request));
-}
-
 /** Lets the other edges reach this one's purges, past its guards. */
-function withPurgeNetwork(handler: RawFetchHandler, { handle }: Purges): RawFetchHandler {
-  return createGuard((next) => (request) => {
+function withPurgeNetwork(next: Answerer, { handle }: Purges): Answerer {
+  return (request) => {
     if (!request.target.startsWith(PURGE_PATH)) return next(request);
     return Promise.resolve(handle(toRequest(request), request.connection)).then((response) =>
       fromResponse(response, request.method),
     );
-  })(handler);
+  };
 }
 
 /** Each process has its part of the disk. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -79,6 +79,15 @@ describe("a program", () => {
     expect((await second.report()).total.disk).toMatchObject({ entries: 2, failed: null });
   });
 
+  test("drops what processes had on disk that it has no more", async () => {
+    const { file } = await configFile();
+    const origin = await startOrigin();
+    const path = `${file}.disk`;
+    for (const name of ["process-1", "process-12", "process-x"]) await mkdir(join(path, name), { recursive: true });
+    await program({ upstreams: [origin.url], disk: { path, size: "64MiB" } });
+    expect((await readdir(path)).sort()).toEqual(["process-0", "process-x"]);
+  });
+
   test.each([
     ["{", 400],
     ['{ "url": "/a" }', 400],
@@ -99,6 +108,8 @@ describe("a program", () => {
           upstreams: [origin.url],
           port: ports[index]!,
           purge: { self: name, peers, secret: "of the two alone" },
+          // The edges are not in front of each other's guards.
+          guard: { signedUrls: { keys: { k: "0123456789abcdef" }, paths: ["/.ami/", "/films/"] } },
         }),
       ),
     );

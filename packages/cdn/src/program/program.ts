@@ -1,5 +1,7 @@
 /** A running edge: one process or several, an admin port, and a config that can be read again. */
 
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { metrics, type ObservableResult } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
@@ -77,7 +79,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   if (config.admin !== false) {
     const { host, port, token } = config.admin;
     const admin = await createServer({
-      handler: createAdmin({ program, token, host }),
+      handler: createAdmin({ program, token, host, logger }),
       host,
       port,
       closeDeadline: 0,
@@ -119,6 +121,7 @@ async function startProcesses(
   { script, around }: ProgramOptions,
   { collector, logger }: { collector: MetricsCollector; logger: Logger },
 ): Promise<Processes> {
+  if (config.disk !== undefined) await dropFoldersFrom(config.disk.path, config.processes);
   if (config.processes === 1) {
     const process = await serveEdge({ config, logger, collector, ...(around !== undefined && { around }) });
     return {
@@ -134,6 +137,18 @@ async function startProcesses(
     throw new ProgramError("several processes are for ami-edge, not for an edge within another program");
   }
   return await superviseEdge({ config, logger, script });
+}
+
+/** A process that is no more would, when it is back one day, bring back what was purged without it. */
+async function dropFoldersFrom(path: string, processes: number): Promise<void> {
+  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new ProgramError(`the disk folder ${path} cannot be read: ${error.message}`, { cause: error });
+  });
+  for (const name of names) {
+    const index = /^process-(\d+)$/.exec(name)?.[1];
+    if (index !== undefined && Number(index) >= processes) await rm(join(path, name), { recursive: true, force: true });
+  }
 }
 
 /** A process that died has no config any more; the one in its place has the new one. */
@@ -235,9 +250,14 @@ class Program implements AdministeredProgram {
 
   /** Each process purges for itself, and has an id of its own for it: the first one's stands for all. */
   async purge(purge: Purge): Promise<PurgeResult> {
-    const results = await Promise.all(this.#processes.processes.map((process) => process.purge(purge)));
+    const { processes } = this.#processes;
+    const results = await Promise.all(processes.map((process) => process.purge(purge)));
     const [first] = results;
-    if (first === undefined) throw new CdnError("PURGE_UNAVAILABLE", "no process serves at the moment: ask again");
+    if (first === undefined || processes.length < this.config.processes) {
+      // One that is started again brings back what is on its disk.
+      const message = `${processes.length} of ${this.config.processes} processes serve, and have purged: ask again when all do`;
+      throw new CdnError("PURGE_UNAVAILABLE", message);
+    }
     return { ...first, milliseconds: Math.max(...results.map(({ milliseconds }) => milliseconds)) };
   }
 

@@ -6,6 +6,7 @@ import type { Purge } from "../../edge/purge/purge.ts";
 import { createPurgeApi } from "../../edge/purge/purge-api.ts";
 import type { PurgeResult } from "../../edge/purge/purges.ts";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
+import type { Logger } from "../../logger.ts";
 import { messageOf } from "../program-error.ts";
 import type { ProgramReport } from "./program-report.ts";
 
@@ -36,13 +37,14 @@ export interface AdminOptions {
   readonly token?: string | undefined;
   /** Address that is listened on. On this machine's own, nobody may come by a name that somebody else could point there. */
   readonly host: string;
+  readonly logger: Logger;
 }
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** Open to all who reach the port: those who watch over processes often cannot send a token. */
 const OPEN = new Set(["/healthz", "/readyz"]);
 
-type Route = (program: AdministeredProgram, request: Request) => Promise<Response>;
+type Route = (program: AdministeredProgram, request: Request, purgeApi: FetchHandler) => Promise<Response>;
 
 const READ: Readonly<Record<string, Route>> = {
   "/healthz": async () => Response.json({ alive: true }),
@@ -63,21 +65,17 @@ const CHANGE: Readonly<Record<string, Route>> = {
       return refuse(422, "INVALID_CONFIG", messageOf(error), problems === undefined ? {} : { problems });
     }
   },
-  "/purge": (program, request) => purgeApiOf(program)(request),
+  "/purge": async (_program, request, purgeApi) => await purgeApi(request),
   "/reopen": async (program) => {
     await program.reopenLogs();
     return Response.json({ reopened: true });
   },
 };
 
-/** Who gets as far as a route may purge. */
-function purgeApiOf(program: AdministeredProgram): (request: Request) => Promise<Response> {
-  const api = createPurgeApi({ purges: program, authorize: () => true });
-  return async (request) => await api(request);
-}
-
 /** Answers operators. */
-export function createAdmin({ program, token, host }: AdminOptions): FetchHandler {
+export function createAdmin({ program, token, host, logger }: AdminOptions): FetchHandler {
+  // Who gets as far as a route may purge.
+  const purgeApi = createPurgeApi({ purges: program, authorize: () => true, logger });
   return async (request, connection) => {
     const response = await answer(request, connection?.remoteAddress ?? "");
     response.headers.set("cache-control", "no-store");
@@ -102,7 +100,7 @@ export function createAdmin({ program, token, host }: AdminOptions): FetchHandle
       return refuse(403, "FORBIDDEN", "without an admin token, only this machine may change anything");
     }
     if (!isRead && request.method !== "POST") return noRoute(url.pathname);
-    return await route(program, request);
+    return await route(program, request, purgeApi);
   }
 }
 
