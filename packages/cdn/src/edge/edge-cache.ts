@@ -23,7 +23,8 @@ import { VaryIndex } from "./cache-key/vary.ts";
 import type { ForwardReason } from "./cache-status/cache-status.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import type { FillHead } from "./fill/fill.ts";
-import { type Boarded, Flights, mayStandIn, type PurgeJudge } from "./fill/flights.ts";
+import { type Boarded, type Flight, Flights } from "./fill/flights.ts";
+import { mayStandIn } from "./fill/revalidation.ts";
 import { requestDirectivesOf } from "./freshness/cache-control.ts";
 import { ttlOf } from "./freshness/freshness.ts";
 import { LiveEdge } from "./live/live-edge.ts";
@@ -32,15 +33,22 @@ import { createPrefetcher, type Prefetcher } from "./live/prefetch.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import { createS3FifoTier } from "./memory-tier/s3-fifo.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
-import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, type LiveOptions, storagePolicyOf } from "./options.ts";
+import {
+  DEFAULT_CACHE_BYTES,
+  DEFAULT_PREFETCH_BYTES_PER_SECOND,
+  type EdgeCacheOptions,
+  type LiveOptions,
+  storagePolicyOf,
+} from "./options.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { Purge } from "./purge/purge.ts";
+import type { PurgeJudge } from "./purge/purge-judge.ts";
 import { PURGES_SEEN_FIELD } from "./purge/seen-field.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
 import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
 import { TieredStore } from "./tiered-store.ts";
-import { type Forwarder, isLoop } from "./upstream/forward-headers.ts";
+import { type Forwarder, isLoop, withoutHopByHop } from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream/upstream.ts";
 
@@ -75,6 +83,9 @@ const MAX_ATTEMPTS = 3;
 
 /** With more upstream requests than this under way nothing is fetched ahead. */
 const MAX_BUSY_FLIGHTS = 512;
+
+/** What may be answered from a cache. */
+const SAFE = new Set(["GET", "HEAD"]);
 
 /** Why a request is passed on, where a look-up said so. */
 const PASSED: Partial<Record<Lookup, ForwardReason>> = {
@@ -115,7 +126,11 @@ export class EdgeCache {
     this.#tier = this.#tiers ?? memory;
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
     this.#answers = new Answers({ name, clock, logger, counters, exposeTags: cache.exposeTags ?? false });
-    const { prefetch = false, maxPrefetches, maxPrefetchBytesPerSecond } = parts.live || {};
+    const {
+      prefetch = false,
+      maxPrefetches,
+      maxPrefetchBytesPerSecond = DEFAULT_PREFETCH_BYTES_PER_SECOND,
+    } = parts.live || {};
     if (prefetch) {
       this.#prefetcher = createPrefetcher({
         keyOf: (target) => this.#keys.of(target),
@@ -123,7 +138,7 @@ export class EdgeCache {
         busy: () => this.#flights.size > MAX_BUSY_FLIGHTS,
         clock,
         ...(maxPrefetches !== undefined && { maxInFlight: maxPrefetches }),
-        ...(maxPrefetchBytesPerSecond !== undefined && { maxBytesPerSecond: maxPrefetchBytesPerSecond }),
+        maxBytesPerSecond: maxPrefetchBytesPerSecond,
       });
     }
     if (parts.live !== false) {
@@ -149,7 +164,7 @@ export class EdgeCache {
     this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
     this.#passing = new Passing({
       ...shared,
-      ...{ keys: this.#keys, flights: this.#flights, slices, answers: this.#answers, forwarder },
+      ...{ keys: this.#keys, flights: this.#flights, answers: this.#answers, forwarder },
       purges,
       ...(parts.onInvalidation !== undefined && { onInvalidation: parts.onInvalidation }),
     });
@@ -157,7 +172,8 @@ export class EdgeCache {
   }
 
   /** Answers a request: at once where it can. Never throws or rejects. */
-  answer(request: RawRequest): RawResponse | Promise<RawResponse> {
+  answer(asked: RawRequest): RawResponse | Promise<RawResponse> {
+    const request = asked.headers.connection === undefined ? asked : withoutHopByHop(asked);
     this.#counters.requests += 1;
     if (isLoop(request, this.#forwarder)) {
       return this.#answers.fail(508, new CdnError("LOOP_DETECTED", "this edge is its own upstream"), "request");
@@ -175,12 +191,31 @@ export class EdgeCache {
     }
     const fullKey = this.#flights.vary.keyOf(key, request.headers);
     const stored = this.#flights.find(fullKey);
+    if (stored === undefined && SAFE.has(request.method) && this.#tiers?.mayHold(key, fullKey)) {
+      return this.#warmed(request, key, this.#tiers);
+    }
+    return this.#lookUp(request, key, fullKey, stored);
+  }
+
+  /** What is only on disk is taken into memory, and answered from there as everything else. */
+  async #warmed(request: RawRequest, key: string, tiers: TieredStore): Promise<RawResponse> {
+    await tiers.recall(key);
+    const fullKey = this.#flights.vary.keyOf(key, request.headers);
+    await tiers.warm(fullKey);
+    const answer = await this.#lookUp(request, key, fullKey, this.#flights.find(fullKey));
+    return answer.about?.tier === "memory" ? { ...answer, about: { ...answer.about, tier: "disk" } } : answer;
+  }
+
+  #lookUp(
+    request: RawRequest,
+    key: string,
+    fullKey: string,
+    stored: StoredResponse | undefined,
+  ): RawResponse | Promise<RawResponse> {
     const now = this.#clock();
     const isSoft = stored !== undefined && this.#flights.isSoft(stored);
     const lookup = decideLookup(request, stored, now, this.#mode, isSoft);
-    if (this.#purges?.trustedUntil !== undefined && now >= this.#purges.trustedUntil) {
-      return this.#distrusted(request, key, lookup);
-    }
+    if (!this.#flights.isTrusted()) return this.#distrusted(request, key, lookup);
     switch (lookup) {
       case "hit":
         return this.#newer(request, key, now) ?? this.#answers.fresh(request, stored!, now);
@@ -190,7 +225,6 @@ export class EdgeCache {
       case "max-stale":
         return this.#answers.stale(request, stored!, now, lookup);
       case "only-if-cached":
-        if (stored === undefined && this.#tiers?.has(fullKey)) return this.#through(request, key, false, lookup);
         return this.#newer(request, key, now) ?? this.#answers.notCached();
       case "miss":
       case "revalidate":
@@ -209,7 +243,7 @@ export class EdgeCache {
     if (PASSED[lookup] !== undefined || request.headers.range !== undefined || request.method === "HEAD") {
       return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
     }
-    return this.#through(request, key, true, "reload", false);
+    return this.#through(request, key, true);
   }
 
   close(): void {
@@ -228,34 +262,22 @@ export class EdgeCache {
     return this.#answers.fresh(request, stored, now);
   }
 
-  /**
-   * @param reload - what is stored is fresh, but the upstream is to be asked.
-   * @param trusted - what is stored may stand in for an upstream that fails, and be put together from parts.
-   */
-  async #through(
-    request: RawRequest,
-    key: string,
-    reload: boolean,
-    lookup: Lookup = "miss",
-    trusted = true,
-  ): Promise<RawResponse> {
+  /** @param reload - what is stored is fresh, but the upstream is to be asked. */
+  async #through(request: RawRequest, key: string, reload: boolean): Promise<RawResponse> {
     let forward: ForwardReason = reload ? "request" : "uri-miss";
     let bypass = "not-shared";
     try {
-      if (this.#tiers !== undefined) await this.#tiers.recall(key);
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const fullKey = this.#flights.vary.keyOf(key, request.headers);
-        const inMemory = this.#flights.find(fullKey);
-        const stored = inMemory ?? (await this.#fromDisk(fullKey));
-        const isAnswer = inMemory === undefined || attempt > 0;
-        if (stored !== undefined && isAnswer && !reload && this.#isFresh(stored)) {
+        const stored = this.#flights.find(fullKey);
+        if (stored !== undefined && attempt > 0 && !reload && this.#isFresh(stored)) {
           return this.#answers.fresh(request, stored, this.#clock());
         }
-        if (lookup === "only-if-cached") return this.#answers.notCached();
         if (stored !== undefined) forward = reload ? "request" : "stale";
         else if (fullKey !== key) forward = "vary-miss";
         const asked = { request, key, fullKey };
-        const partial = stored === undefined && trusted ? await this.#ranges.before(asked) : undefined;
+        const partial =
+          stored === undefined && this.#flights.isTrusted() ? await this.#ranges.before(asked) : undefined;
         if (partial === "retry") continue;
         if (partial === "pass") {
           bypass = "range";
@@ -268,7 +290,7 @@ export class EdgeCache {
           bypass = "head";
           break;
         }
-        const answer = await this.#fromFlight(request, boarded, forward, trusted);
+        const answer = await this.#fromFlight(request, boarded, forward);
         if (answer === "retry") continue;
         if (answer === "pass") break;
         if (answer === "slices") {
@@ -291,7 +313,6 @@ export class EdgeCache {
     request: RawRequest,
     boarded: Boarded,
     forward: ForwardReason,
-    trusted: boolean,
   ): Promise<RawResponse | "retry" | "pass" | "slices"> {
     const { flight, leave, collapsed } = boarded;
     const { fill } = flight;
@@ -302,11 +323,10 @@ export class EdgeCache {
         head = await abortable(fill.head, request.signal);
       } catch (error) {
         if (request.signal.aborted) return this.#answers.left();
-        const stale = trusted ? this.#standIn(request, flight.stored, true) : undefined;
-        return stale ?? this.#answers.fail(502, error, forward);
+        return this.#standIn(request, flight, true) ?? this.#answers.fail(502, error, forward);
       }
-      if (head.status >= 500 && trusted) {
-        const stale = this.#standIn(request, flight.stored, false);
+      if (head.status >= 500) {
+        const stale = this.#standIn(request, flight, false);
         if (stale !== undefined) return stale;
       }
       const admitted = this.#flights.admits(boarded, head, request);
@@ -329,8 +349,10 @@ export class EdgeCache {
   }
 
   /** The stored response, where it may stand in for a failed upstream (RFC 5861 §4), or for one that is not there (RFC 9111 §4.2.4). */
-  #standIn(request: RawRequest, stored: StoredResponse | undefined, disconnected: boolean): RawResponse | undefined {
-    if (stored === undefined) return undefined;
+  #standIn(request: RawRequest, { fill, stored: asked }: Flight, disconnected: boolean): RawResponse | undefined {
+    // It may have been purged while the upstream was asked.
+    const stored = this.#flights.judged(fill.key, asked);
+    if (stored === undefined || !this.#flights.isTrusted()) return undefined;
     const now = this.#clock();
     if (mayStandIn(stored, now)) return this.#answers.stale(request, stored, now, "stale-if-error");
     const { freshness } = stored;
@@ -338,12 +360,8 @@ export class EdgeCache {
     return this.#answers.stale(request, stored, now, "disconnected");
   }
 
-  async #fromDisk(fullKey: string): Promise<StoredResponse | undefined> {
-    if (this.#tiers?.has(fullKey) !== true) return undefined;
-    return this.#flights.judged(fullKey, await this.#tiers.load(fullKey));
-  }
-
   #isFresh(stored: StoredResponse): boolean {
+    if (!this.#flights.isTrusted()) return false;
     return ttlOf(stored.freshness, this.#clock()) > 0 && !this.#flights.isSoft(stored);
   }
 }

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
-import { gate } from "./edge.test-setup.ts";
+import { connectRaw } from "../server/raw-client.test-peer.ts";
+import { gate, serveEdge } from "./edge.test-setup.ts";
 import { createEdge, type Edge } from "./edge.ts";
 
 interface Ask {
@@ -158,4 +159,57 @@ test("fields by which a client could ask for something else than the key says do
   await textOf(edge, { headers: { ...Object.fromEntries(evil.map((name) => [name, "evil"])), "x-app": "fine" } });
   expect([...seen.values()]).not.toContain("evil");
   expect(seen.get("x-app")).toBe("fine");
+});
+
+test("a field that Connection names chooses no variant: its upstream never sees it", async () => {
+  const origin: FetchHandler = ({ headers }) => {
+    const site = headers.get("origin");
+    const fields = { "cache-control": "max-age=60", vary: "Origin" };
+    return new Response(site ?? "no site", {
+      headers: { ...fields, ...(site && { "access-control-allow-origin": site }) },
+    });
+  };
+  const { port } = await serveEdge({ upstreams: [origin] });
+  const head = "GET /a HTTP/1.1\r\nHost: edge\r\nOrigin: https://viewer.example\r\n";
+  const poisoner = await connectRaw(port);
+  poisoner.write(`${head}Connection: close, Origin\r\n\r\n`);
+  expect(await poisoner.closed()).toMatch(/no site/);
+  const viewer = await connectRaw(port);
+  viewer.write(`${head}Connection: close\r\n\r\n`);
+  expect(await viewer.closed()).toMatch(
+    /access-control-allow-origin: https:\/\/viewer\.example\r\n[\s\S]*https:\/\/viewer\.example/i,
+  );
+});
+
+test("who says who they are keeps nobody else from what is stored", async () => {
+  let asked = 0;
+  const origin: FetchHandler = ({ headers }) => {
+    asked += 1;
+    const personal = headers.get("cookie") !== null;
+    return new Response("segment", { headers: personal ? { "set-cookie": "a=b" } : { "cache-control": "max-age=60" } });
+  };
+  await using edge = createEdge({ upstreams: [origin] });
+  await textOf(edge, { headers: { cookie: "me=1" } });
+  for (let viewer = 0; viewer < 3; viewer += 1) expect(await textOf(edge)).toBe("segment");
+  expect(asked).toBe(2);
+});
+
+test("a request with Authorization refreshes nothing for the others, and keeps them from nothing", async () => {
+  const state = { now: 0, asked: [] as (string | null)[] };
+  const headers = { "cache-control": "max-age=10, stale-while-revalidate=60" };
+  await using edge = createEdge({
+    clock: () => state.now,
+    upstreams: [
+      (request) => {
+        state.asked.push(request.headers.get("authorization"));
+        return new Response(String(state.asked.length), { headers });
+      },
+    ],
+  });
+  await textOf(edge);
+  state.now = 11_000;
+  expect(await textOf(edge, { headers: { authorization: "x" } })).toBe("1");
+  expect(await textOf(edge)).toBe("1");
+  await expect.poll(() => textOf(edge)).toBe("2");
+  expect(state.asked).toEqual([null, null]);
 });

@@ -64,13 +64,16 @@ export interface EdgeCacheOptions extends CacheKeyOptions {
   readonly sliceAbove?: number;
 }
 
+/** 64 MiB. */
+export const DEFAULT_PREFETCH_BYTES_PER_SECOND = 64 * 1024 * 1024;
+
 /** What an edge does for live media beyond HTTP. */
 export interface LiveOptions {
   /** Fetches what comes next before it is asked for: hinted parts, what playlists, `Link` fields and players announce. Default false. */
   readonly prefetch?: boolean;
   /** Fetched ahead at the same time, without hinted parts that the upstream holds. Default 16. */
   readonly maxPrefetches?: number;
-  /** Bytes a second that are fetched ahead. Default: no bound but the others. */
+  /** Bytes a second that are fetched ahead. Default 64 MiB. */
   readonly maxPrefetchBytesPerSecond?: number;
 }
 

@@ -1,10 +1,9 @@
-/** Memory before disk: what is stored goes into both, and what is only on disk is read back when it is asked for. */
+/** Memory before disk: what is stored goes into both, and what is only on disk is taken back into memory when it is asked for. */
 
 import type { Logger } from "../logger.ts";
 import { BoundedMemory } from "./cache-key/bounded-memory.ts";
 import type { VaryIndex } from "./cache-key/vary.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
-import type { DiskWriter } from "./disk-tier/disk-writer.ts";
 import { ttlOf } from "./freshness/freshness.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import { decodeStoredHead, encodeStoredHead } from "./memory-tier/stored-head.ts";
@@ -14,8 +13,6 @@ import type { StoredResponse } from "./memory-tier/stored-response.ts";
 export const MIN_DISK_LIFETIME = 10;
 /** Bytes above which a body is not written as one object; its slices are, where ranges of it are asked for. */
 export const MAX_DISK_OBJECT_BYTES = 16 * 1024 * 1024;
-/** An object is taken into memory when it is read from disk for this time. */
-const PROMOTED_AT = 2;
 /** What follows the key of an object in the key of what its answers vary by. */
 const VARIES = "\n#varies";
 
@@ -34,15 +31,16 @@ export interface TieredStoreOptions {
 /** What the answers for a key vary by, as it is written. */
 type Variation = NonNullable<ReturnType<VaryIndex["describe"]>>;
 
-/** A memory tier that writes through to disk. Looking up stays in memory; {@link load} is for what is not found there. */
+/**
+ * A memory tier that writes through to disk. Looking up stays in memory; {@link warm} is for what is not found there. Eviction decides what
+ * stays in memory: what was read once goes before what is read again.
+ */
 export class TieredStore implements MemoryTier<StoredResponse> {
   readonly #options: TieredStoreOptions;
   /** Reads under way: whoever asks for the same waits for the same. */
-  readonly #loading = new Map<string, Promise<StoredResponse | undefined>>();
-
+  readonly #warming = new Map<string, Promise<void>>();
   /** The newest that is being written, by key. */
   readonly #writing = new Map<string, StoredResponse>();
-
   /** What was last written of what the answers for a key vary by. */
   readonly #variations = new BoundedMemory<string>();
 
@@ -62,18 +60,19 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   }
 
   set(storageKey: string, entry: StoredResponse): boolean {
-    this.#loading.delete(storageKey);
-    this.#write(storageKey, entry);
-    return this.#options.memory.set(storageKey, entry);
+    const { memory } = this.#options;
+    this.#warming.delete(storageKey);
+    const isSameBody = memory.get(storageKey)?.body === entry.body;
+    this.#write(storageKey, entry, isSameBody).catch((error: unknown) => {
+      this.#options.logger.warn({ err: error }, "an object cannot be written to disk");
+    });
+    return memory.set(storageKey, entry);
   }
 
   delete(storageKey: string): boolean {
-    const { memory, disk } = this.#options;
-    this.#loading.delete(storageKey);
-    this.#writing.delete(storageKey);
-    const wasOnDisk = disk.delete(storageKey);
-    disk.delete(storageKey + VARIES);
-    return memory.delete(storageKey) || wasOnDisk;
+    const wasInMemory = this.#options.memory.delete(storageKey);
+    this.#warming.delete(storageKey);
+    return this.#deleteFromDisk(storageKey) || wasInMemory;
   }
 
   reserve(bytes: number): boolean {
@@ -87,101 +86,103 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     this.#options.memory.clear();
   }
 
-  /** Whether {@link load} may find something that {@link get} does not. */
-  has(storageKey: string): boolean {
-    return this.#options.disk.has(storageKey);
+  /** Whether {@link recall} and {@link warm} may bring what {@link get} does not find. */
+  mayHold(key: string, storageKey: string): boolean {
+    const { disk, vary } = this.#options;
+    return disk.has(storageKey) || (!vary.knows(key) && disk.has(key + VARIES));
   }
 
-  /** Takes what is on disk under a key into memory, where it is not there yet. Undefined where there is nothing to wait for. */
-  warm(storageKey: string): Promise<unknown> | undefined {
-    const { memory, disk } = this.#options;
-    if (!disk.has(storageKey) || memory.get(storageKey) !== undefined) return undefined;
-    return this.load(storageKey).then((entry) => {
-      if (entry !== undefined && memory.get(storageKey) === undefined) memory.set(storageKey, entry);
-    });
-  }
-
-  /** What is on disk under a key; into memory the second time. Never rejects. */
-  load(storageKey: string): Promise<StoredResponse | undefined> {
-    const before = this.#loading.get(storageKey);
+  /** Takes what is on disk under a key into memory, where it is not there yet. Undefined where there is nothing to wait for. Never rejects. */
+  warm(storageKey: string): Promise<void> | undefined {
+    const { memory, disk, logger } = this.#options;
+    const before = this.#warming.get(storageKey);
     if (before !== undefined) return before;
-    const reading = this.#read(storageKey)
+    if (!disk.has(storageKey) || memory.get(storageKey) !== undefined) return undefined;
+    const warming: Promise<void> = this.#read(storageKey)
       .catch((error: unknown) => {
-        this.#options.logger.warn({ err: error }, "an object cannot be read from disk");
+        logger.warn({ err: error }, "an object cannot be read from disk");
         return undefined;
       })
-      .then((found) => {
+      .then((entry) => {
         // Replaced or deleted meanwhile: what was read is not it any more.
-        if (this.#loading.get(storageKey) !== reading) return undefined;
-        this.#loading.delete(storageKey);
-        if (found === undefined) return undefined;
-        const { memory } = this.#options;
-        if (found.hits >= PROMOTED_AT) memory.set(storageKey, found.entry);
-        return found.entry;
+        if (this.#warming.get(storageKey) !== warming) return;
+        this.#warming.delete(storageKey);
+        if (entry !== undefined) memory.set(storageKey, entry);
       });
-    this.#loading.set(storageKey, reading);
-    return reading;
+    this.#warming.set(storageKey, warming);
+    return warming;
   }
 
-  /** Learns what the answers for a key vary by, as an earlier process knew it. */
+  /** Learns what the answers for a key vary by, as an earlier process knew it. Never rejects. */
   async recall(key: string): Promise<void> {
     const { disk, vary } = this.#options;
     if (vary.knows(key) || !disk.has(key + VARIES)) return;
     const entry = await disk.open(key + VARIES);
-    if (entry === undefined) return;
+    entry?.close();
+    // Deleted meanwhile: the variants of then are not to be found any more.
+    if (entry === undefined || !disk.has(key + VARIES)) return;
     const { names, generation } = JSON.parse(Buffer.from(entry.head).toString()) as Variation;
-    entry.close();
     vary.restore(key, names, generation);
   }
 
-  #write(storageKey: string, entry: StoredResponse): void {
+  async #write(storageKey: string, entry: StoredResponse, isSameBody: boolean): Promise<void> {
     const { disk, clock } = this.#options;
     if (ttlOf(entry.freshness, clock()) < MIN_DISK_LIFETIME || entry.body.byteLength > MAX_DISK_OBJECT_BYTES) {
       // What is there is older.
-      disk.delete(storageKey);
+      this.#deleteFromDisk(storageKey);
       return;
-    }
-    const writer = disk.create(storageKey, encodeStoredHead(entry), entry.body.byteLength);
-    if (writer === undefined) {
-      disk.delete(storageKey);
-      return;
-    }
-    if (writer.append(entry.body)) void this.#commit(storageKey, entry, writer);
-    else {
-      writer.abort();
-      disk.delete(storageKey);
     }
     this.#noteVariation(entry);
+    this.#writing.set(storageKey, entry);
+    const head = encodeStoredHead(entry);
+    let isWritten = isSameBody && (await disk.replaceHead(storageKey, head));
+    if (this.#writing.get(storageKey) !== entry) return;
+    if (!isWritten) isWritten = await this.#writeWhole(storageKey, head, entry.body);
+    if (this.#writing.get(storageKey) !== entry) return;
+    this.#writing.delete(storageKey);
+    if (!isWritten) disk.delete(storageKey);
+  }
+
+  async #writeWhole(storageKey: string, head: Uint8Array, body: Uint8Array): Promise<boolean> {
+    const writer = this.#options.disk.create(storageKey, head, body.byteLength);
+    if (writer === undefined) return false;
+    if (writer.append(body)) return await writer.commit();
+    writer.abort();
+    return false;
   }
 
   /** What the newest answer varies by is what the next process is to look for. */
   #noteVariation({ key, vary: names }: StoredResponse): void {
     const { disk, vary } = this.#options;
+    const storageKey = key + VARIES;
     const known = names.length > 0 ? vary.describe(key) : undefined;
     if (known === undefined) {
-      if (names.length === 0) disk.delete(key + VARIES);
+      if (names.length === 0 && disk.has(storageKey)) this.#forgetVariation(key);
       return;
     }
     const text = JSON.stringify(known satisfies Variation);
-    if (this.#variations.get(key) === text && disk.has(key + VARIES)) return;
+    if (this.#variations.get(key) === text) return;
     this.#variations.set(key, text);
-    void disk.create(key + VARIES, Buffer.from(text), 0)?.commit();
+    void this.#writeWhole(storageKey, Buffer.from(text), new Uint8Array(0)).then((isWritten) => {
+      if (!isWritten && this.#variations.get(key) === text) this.#forgetVariation(key);
+    });
   }
 
-  async #commit(storageKey: string, entry: StoredResponse, writer: DiskWriter): Promise<void> {
-    this.#writing.set(storageKey, entry);
-    const isWritten = await writer.commit();
-    if (this.#writing.get(storageKey) !== entry) return;
+  #forgetVariation(key: string): void {
+    this.#variations.delete(key);
+    this.#options.disk.delete(key + VARIES);
+  }
+
+  #deleteFromDisk(storageKey: string): boolean {
     this.#writing.delete(storageKey);
-    // What is there is older, unless another one was written meanwhile.
-    if (!isWritten) this.#options.disk.delete(storageKey);
+    this.#forgetVariation(storageKey);
+    return this.#options.disk.delete(storageKey);
   }
 
-  async #read(storageKey: string): Promise<{ entry: StoredResponse; hits: number } | undefined> {
+  async #read(storageKey: string): Promise<StoredResponse | undefined> {
     const { disk, memory, clock, systemClock } = this.#options;
     const found = await disk.open(storageKey);
     if (found === undefined) return undefined;
-    // It is in memory while it is sent, promoted or not.
     const { length } = found;
     if (!memory.reserve(length)) {
       found.close();
@@ -190,9 +191,7 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     try {
       const body = await found.bytes();
       if (body === undefined) return undefined;
-      const clocks = { now: clock(), systemTime: systemClock() };
-      const entry = decodeStoredHead(found.head, body, storageKey, clocks);
-      return entry && { entry, hits: found.hits };
+      return decodeStoredHead(found.head, body, storageKey, { now: clock(), systemTime: systemClock() });
     } finally {
       found.close();
       memory.release(length);

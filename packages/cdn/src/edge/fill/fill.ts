@@ -1,7 +1,7 @@
 /** One upstream request that answers many: its head first, then its body as it grows. */
 
 import { CdnError } from "../../errors.ts";
-import { leave } from "../../handler/let-go.ts";
+import { leave, letGo } from "../../handler/let-go.ts";
 import type { RawRequest } from "../../handler/raw.ts";
 import { contentLengthOf, joinedFieldOf } from "../../http/fields.ts";
 import { varyNames } from "../cache-key/vary.ts";
@@ -163,48 +163,57 @@ export class Fill {
   }
 
   async #start(): Promise<FillHead> {
-    const { send, clock, systemClock, policy, request, onHead, onEnd } = this.#options;
+    const { send, clock, onEnd } = this.#options;
     const requestedAt = clock();
-    let response: UpstreamResponse;
+    let response: UpstreamResponse | undefined;
     try {
       response = await send(this.#controller.signal);
+      const head = this.#read(response, requestedAt);
+      void this.#receive(response, head);
+      return head;
     } catch (error) {
+      // Whatever went wrong, nobody may wait for it or board it any more.
+      if (response !== undefined) letGo(response.body);
+      this.body.fail(error);
+      this.#controller.abort(error);
       onEnd(undefined);
       throw error;
     }
+  }
+
+  #read(response: UpstreamResponse, requestedAt: number): FillHead {
+    const { clock, systemClock, policy, request, onHead, live, byClient } = this.#options;
     const { headers, cacheStatus, age } = splitHeaders(response.headers);
     const { status, closeDelimited } = response;
     const receivedAt = clock();
     const systemTime = systemClock();
-    const { live, byClient } = this.#options;
+    const fromPeer = response.peer !== undefined;
     this.#answer = { key: this.target, status, headers, byClient };
-    this.#decide = (rules) =>
-      decideStorage({
-        ...{ request, status, headers, age, closeDelimited, requestedAt, receivedAt, systemTime, policy, rules },
-        fromPeer: response.peer !== undefined,
-      });
-    const decision = this.#decide(live?.atHead(this.#answer));
-    const length = response.body === null ? 0 : contentLengthOf(headers);
-    const vary = varyNames(joinedFieldOf(headers, "vary"));
-    this.#arrived = {
+    const read = {
+      request,
       status,
       headers,
-      cacheStatus,
       age,
-      decision,
-      vary,
+      closeDelimited,
       requestedAt,
       receivedAt,
       systemTime,
-      length,
-      upstream: response.peer ?? response.upstream,
-      fromPeer: response.peer !== undefined,
+      policy,
+      fromPeer,
     };
+    this.#decide = (rules) => decideStorage({ ...read, rules });
+    const decision = this.#decide(live?.atHead(this.#answer));
+    const head: FillHead = {
+      ...{ status, headers, cacheStatus, age, decision, requestedAt, receivedAt, systemTime, fromPeer },
+      vary: varyNames(joinedFieldOf(headers, "vary")),
+      length: response.body === null ? 0 : contentLengthOf(headers),
+      upstream: response.peer ?? response.upstream,
+    };
+    this.#arrived = head;
     this.#stored = decision.store && !this.#invalidated;
     if (decision.store) this.body.keepAtMost(policy.maxObjectBytes);
-    onHead(this.#arrived);
-    void this.#receive(response, this.#arrived);
-    return this.#arrived;
+    onHead(head);
+    return head;
   }
 
   async #receive({ body }: UpstreamResponse, head: FillHead): Promise<void> {
@@ -268,20 +277,29 @@ export class Fill {
   }
 
   #finish(head: FillHead): void {
-    const { tier, onEnd, key } = this.#options;
+    const { onEnd } = this.#options;
+    let entry: StoredResponse | undefined;
+    try {
+      entry = this.#entryOf(head);
+    } finally {
+      onEnd(entry);
+    }
+  }
+
+  /** What is to be stored, if anything. */
+  #entryOf(head: FillHead): StoredResponse | undefined {
+    const { tier, key } = this.#options;
     const reserved = this.#reserved;
     if (!this.body.ended || !this.#stored || !head.decision.store || !this.#isWholePart(head)) {
       // What its readers have yet to read is there for as long as they are.
       this.body.whenUnread(() => tier.release(reserved));
-      onEnd(undefined);
-      return;
+      return undefined;
     }
     tier.release(reserved);
     const body = this.body.settle();
     const decision = this.#decideAgain(body) ?? head.decision;
     if (!decision.store) {
-      onEnd(undefined);
-      return;
+      return undefined;
     }
     const { freshness, vary, withheld } = decision;
     const headers = [...without(head.headers, withheld)];
@@ -303,7 +321,7 @@ export class Fill {
     );
     const release = entry.use();
     if (release !== undefined) this.body.whenUnread(release);
-    onEnd(entry);
+    return entry;
   }
 
   /** What a playlist says of itself, now that it can be read, may be another lifetime than what its head said. */

@@ -2,15 +2,15 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest } from "../../handler/raw.ts";
-import { fieldOf } from "../../http/fields.ts";
 import { BoundedMemory } from "../cache-key/bounded-memory.ts";
 import { isSameVariant, VaryIndex } from "../cache-key/vary.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import type { LiveEdge } from "../live/live-edge.ts";
 import type { Prefetch } from "../live/prefetch.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
-import { StoredResponse } from "../memory-tier/stored-response.ts";
-import { decideStorage, isPersonal, isShareable, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
+import type { StoredResponse } from "../memory-tier/stored-response.ts";
+import { isPersonal, isShareable, type StoragePolicy } from "../policy/storage.ts";
+import type { PurgeJudge } from "../purge/purge-judge.ts";
 import type { Verdict } from "../purge/purge-log.ts";
 import { tagsOf } from "../purge/response-tags.ts";
 import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
@@ -20,7 +20,14 @@ import type { TieredStore } from "../tiered-store.ts";
 import { type Forwarder, sharedHeaders } from "../upstream/forward-headers.ts";
 import type { Upstream, UpstreamRequest, UpstreamTimeouts } from "../upstream/upstream.ts";
 import { Fill, type FillHead } from "./fill.ts";
-import { refreshHeaders, without } from "./response-head.ts";
+import {
+  isOfAnother,
+  mayStandIn,
+  pushValidators,
+  type Refreshed,
+  type RefreshingHead,
+  refresh,
+} from "./revalidation.ts";
 
 /** Milliseconds that requests for something which turned out not to be shared go straight to the upstream, each for itself. */
 const PASS_MEMORY = 5_000;
@@ -30,21 +37,6 @@ export const PART = "\n#part";
 export const SLICE = "\n#";
 /** Statuses of answers to a part's request that say something of the object as a whole. */
 const ABOUT_WHOLE = new Set([200, 404, 410]);
-
-/** What has been purged: see `PurgeLog`. */
-export interface PurgeJudge {
-  /** Grows with every purge. */
-  readonly generation: number;
-  /**
-   * Until when, on the steady clock, what is stored may be served without asking the upstream: past it, purges may be missing here. Default: always.
-   */
-  readonly trustedUntil?: number;
-  /** What other edges are told of the purges that are known here. Default: they are told nothing. */
-  readonly seen?: string | undefined;
-  /** Whether all purges are known here that another edge has seen. Default: they are. */
-  covers?(seen: string | undefined): boolean;
-  judge(judged: { readonly key: string; readonly tags: readonly string[]; readonly generation: number }): Verdict;
-}
 
 /** What a flight asks for, where it is not the whole object. */
 export interface FlightPart {
@@ -65,7 +57,7 @@ export interface Flight {
   readonly stored: StoredResponse | undefined;
   readonly part: FlightPart | undefined;
   /** The same response with new fields, once the upstream said 304, and whether they let it be stored. */
-  refreshed: { readonly response: StoredResponse; readonly decision: StorageDecision } | undefined;
+  refreshed: Refreshed | undefined;
   /** Who wants to hear of interim answers while they wait for the head. */
   readonly listeners: Set<NonNullable<RawRequest["onInformational"]>>;
 }
@@ -140,6 +132,12 @@ export class Flights {
     return this.judged(fullKey, this.#options.tier.get(fullKey));
   }
 
+  /** Whether all purges are known here, so that what is stored may be served without asking. */
+  isTrusted(): boolean {
+    const { purges, clock } = this.#options;
+    return purges?.trustedUntil === undefined || clock() < purges.trustedUntil;
+  }
+
   /** Takes what is only on disk into memory, for {@link find}. Undefined where there is nothing to wait for. */
   warm(storageKey: string): Promise<unknown> | undefined {
     return this.#options.tiers?.warm(storageKey);
@@ -148,9 +146,9 @@ export class Flights {
   /** What {@link find} gives for what is stored, wherever it was found. */
   judged(fullKey: string, stored: StoredResponse | undefined): StoredResponse | undefined {
     const { tier, purges } = this.#options;
-    if (stored === undefined || purges === undefined || stored.generation === purges.generation) return stored;
-    const verdict = purges.judge(stored);
-    if (verdict === "kept") stored.generation = purges.generation;
+    if (stored === undefined || purges === undefined || stored.judgedAt === purges.generation) return stored;
+    const verdict = judge(purges, stored);
+    if (verdict === "kept") stored.judgedAt = purges.generation;
     if (verdict !== "hard") return stored;
     tier.delete(fullKey);
     return undefined;
@@ -159,8 +157,8 @@ export class Flights {
   /** Whether what {@link find} gave counts as stale though its time is not over. */
   isSoft(stored: StoredResponse): boolean {
     const { purges } = this.#options;
-    if (purges === undefined || stored.generation === purges.generation) return false;
-    return purges.judge(stored) === "soft";
+    if (purges === undefined || stored.judgedAt === purges.generation) return false;
+    return judge(purges, stored) === "soft";
   }
 
   /** Whether answers to this key are known not to be shared. */
@@ -202,7 +200,8 @@ export class Flights {
 
   /** Fetches a stale response again in the background, unless that is under way. Nobody boards: it ends where it cannot be stored. */
   refresh(request: RawRequest, key: string, fullKey: string, stored: StoredResponse): void {
-    if (this.#byKey.has(fullKey)) return;
+    // Whether the answer to one with `Authorization` is for others is only known afterwards: it would not refresh anything.
+    if (this.#byKey.has(fullKey) || request.headers.authorization !== undefined) return;
     this.#start(request, key, fullKey, stored, undefined, false);
   }
 
@@ -249,42 +248,21 @@ export class Flights {
   freshen(
     stored: StoredResponse,
     request: Pick<RawRequest, "headers">,
-    head: Pick<FillHead, "headers" | "age" | "cacheStatus" | "requestedAt" | "receivedAt" | "systemTime" | "upstream"> &
-      Partial<Pick<FillHead, "fromPeer">>,
+    head: RefreshingHead,
     { fullKey, suffix = "", generation, store = true }: Place,
-  ): { response: StoredResponse; decision: StorageDecision } {
+  ): Refreshed {
     const { tier, policy, live } = this.#options;
-    const merged = refreshHeaders(stored.headers, head.headers);
-    const decision = decideStorage({
-      ...head,
-      request,
-      status: stored.status,
-      headers: merged,
-      closeDelimited: false,
-      policy,
-      rules: live?.atHead({ key: stored.key, status: stored.status, headers: merged, byClient: false }),
-    });
-    const { key, status, body } = stored;
-    const { cacheStatus, upstream, systemTime } = head;
-    const response = new StoredResponse(
-      {
-        ...{ key, status, cacheStatus, body, upstream, generation },
-        headers: decision.store ? without(merged, decision.withheld) : merged,
-        vary: decision.store ? decision.vary : stored.vary,
-        freshness: decision.store ? decision.freshness : stored.freshness,
-        tags: tagsOf(merged),
-        storedAt: systemTime,
-      },
-      fullKey,
-    );
+    const refreshed = refresh({ stored, request, head, fullKey, generation, policy, live });
+    const { response, decision } = refreshed;
     // What an authorized client may not leave here says nothing of what was here before.
-    if (!store || (!decision.store && decision.reason === "authorization")) return { response, decision };
-    tier.delete(fullKey + suffix);
-    if (decision.store) {
-      this.vary.learn(key, response.vary);
-      tier.set(this.vary.keyOf(key, request.headers) + suffix, response);
-    }
-    return { response, decision };
+    if (!store || (!decision.store && decision.reason === "authorization")) return refreshed;
+    if (decision.store) this.vary.learn(stored.key, response.vary);
+    const before = fullKey + suffix;
+    const at = this.vary.keyOf(stored.key, request.headers) + suffix;
+    if (this.#isNewer(at, generation)) return refreshed;
+    if (!decision.store || at !== before) tier.delete(before);
+    if (decision.store) tier.set(at, response);
+    return refreshed;
   }
 
   /** Of the purge log, now. */
@@ -349,7 +327,7 @@ export class Flights {
           ...{ method: "GET", target: key, headers, body: null, signal },
           ...(ahead?.held && { held: true }),
           onInformational: (status, fields) => {
-            for (const listener of listeners) listener(status, fields);
+            for (const listener of listeners) tell(listener, status, fields);
           },
         }),
       tier,
@@ -396,9 +374,13 @@ export class Flights {
     const at = this.vary.keyOf(key, fill.request.headers) + (status === 206 ? (part!.storedAs ?? part!.suffix) : "");
     // An error that came in place of something which may stand in for it does not push it out.
     if (stored !== undefined && status >= 500 && mayStandIn(stored, clock())) return;
-    const newer = tier.get(at);
-    if (newer !== undefined && newer.generation > entry.generation) return;
-    tier.set(at, entry);
+    if (!this.#isNewer(at, entry.generation)) tier.set(at, entry);
+  }
+
+  /** Whether what is stored came of a request that was sent after a purge which this one was sent before. */
+  #isNewer(storageKey: string, generation: number): boolean {
+    const stored = this.#options.tier.get(storageKey);
+    return stored !== undefined && stored.generation > generation;
   }
 
   #onHead(flight: Flight, fullKey: string, head: FillHead, alone: boolean): void {
@@ -422,7 +404,9 @@ export class Flights {
       if (!alone && !(part !== undefined && !isPart && this.#byKey.has(at))) this.#byKey.set(at, flight);
       return;
     }
-    if (alone || head.status >= 400 || isShareable(head.decision, head.status, false)) return;
+    // An answer to somebody says nothing of what others would get.
+    if (alone || isPersonal(fill.request)) return;
+    if (head.status >= 400 || isShareable(head.decision, head.status, false)) return;
     this.#passed.set(fullKey, this.#options.clock() + PASS_MEMORY);
   }
 }
@@ -432,20 +416,15 @@ function knownOf({ stored, part }: Flight): StoredResponse | undefined {
   return stored ?? part?.unlessLike;
 }
 
-/** Whether a 304 names another version than the one asked about: then it must not update it (RFC 9111 §4.3.4). */
-function isOfAnother({ headers }: FillHead, { validators }: StoredResponse): boolean {
-  const etag = fieldOf(headers, "etag");
-  if (etag === undefined || validators.etag === undefined || !etag.startsWith('"')) return false;
-  return validators.etag !== etag;
+function judge(purges: PurgeJudge, { key, tags, judgedAt }: StoredResponse): Verdict {
+  return purges.judge({ key, tags, generation: judgedAt });
 }
 
-/** Whether a stale response may be served where the upstream answers with an error. */
-export function mayStandIn({ freshness }: StoredResponse, now: number): boolean {
-  return -ttlOf(freshness, now) < freshness.staleIfError;
-}
-
-function pushValidators(headers: string[], { validators, headers: stored }: StoredResponse): void {
-  if (validators.etag !== undefined) headers.push("if-none-match", validators.etag);
-  const at = stored.indexOf("last-modified");
-  if (validators.etag === undefined && at !== -1) headers.push("if-modified-since", stored[at + 1]!);
+/** A client that cannot be told is no reason to leave the others without an answer. */
+function tell(listener: NonNullable<RawRequest["onInformational"]>, status: number, fields: readonly string[]): void {
+  try {
+    listener(status, fields);
+  } catch {
+    // Its connection will show it.
+  }
 }

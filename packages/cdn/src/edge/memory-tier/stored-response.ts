@@ -49,8 +49,10 @@ export class StoredResponse implements Sized {
   readonly validators: Validators;
   /** From `Surrogate-Key`, `Cache-Tag` and `Cache-Groups`. */
   readonly tags: readonly string[];
-  /** Of the purge log when its fill started, or when it was last judged to hold. */
-  generation: number;
+  /** Of the purge log when its fill started. */
+  readonly generation: number;
+  /** Of the purge log when it was last judged to hold. */
+  judgedAt: number;
   /** Milliseconds since 1970 by the system's clock when its head arrived: what tells its age after a restart. */
   readonly storedAt: number;
   /** Name of the upstream that it came from. */
@@ -71,6 +73,7 @@ export class StoredResponse implements Sized {
     this.vary = parts.vary;
     this.tags = parts.tags;
     this.generation = parts.generation;
+    this.judgedAt = parts.generation;
     this.storedAt = parts.storedAt;
     this.upstream = parts.upstream;
     this.validators = validatorsOf(parts.headers);

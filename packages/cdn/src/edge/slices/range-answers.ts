@@ -6,9 +6,10 @@ import { parseRange, type RangeRequest, resolveRange } from "../../http/range.ts
 import { isPlain, unsatisfiable } from "../answer.ts";
 import type { Answers } from "../answers.ts";
 import type { FillHead } from "../fill/fill.ts";
-import { type Boarded, type Flights, mayStandIn, OBJECT, PART, SLICE } from "../fill/flights.ts";
+import { type Boarded, type Flights, OBJECT, PART, SLICE } from "../fill/flights.ts";
+import { mayStandIn } from "../fill/revalidation.ts";
 import { ttlOf } from "../freshness/freshness.ts";
-import { validatorsOf } from "../memory-tier/stored-response.ts";
+import { type StoredResponse, validatorsOf } from "../memory-tier/stored-response.ts";
 import type { EdgeCounters } from "../stats.ts";
 import { readSlices } from "./slice-reader.ts";
 import { type Asked, leaveSlice, type Slice, type SlicedObject, type Slices } from "./slices.ts";
@@ -41,8 +42,10 @@ export class RangeAnswers {
     const { slices, flights, clock, answers } = this.#options;
     const { request, fullKey, key } = asked;
     const { headers, method } = request;
-    const warming = flights.warm(fullKey + OBJECT);
-    if (warming !== undefined) await warming;
+    for (const suffix of [OBJECT, PART]) {
+      const warming = flights.warm(fullKey + suffix);
+      if (warming !== undefined) await warming;
+    }
     const object = slices.objectOf(fullKey);
     const isFresh = object !== undefined && slices.isFresh(object);
     if (isFresh && isNotModified(headers, object.entry.validators)) {
@@ -132,12 +135,21 @@ export class RangeAnswers {
       const slice = await slices.slice(asked, index, known);
       if (!isSame || typeof slice === "string" || !("instead" in slice)) return slice;
       if ((slice.instead.flight.fill.arrived?.status ?? 0) < 500 || !mayStandIn(known.entry, clock())) return slice;
+      if (!this.#holdStill(asked, index, known, stored)) return slice;
       leaveSlice(slice);
     } catch (error) {
       const { staleIfDisconnected = 0 } = known?.entry.freshness ?? {};
       if (!isSame || -ttlOf(known.entry.freshness, clock()) >= staleIfDisconnected) throw error;
+      if (!this.#holdStill(asked, index, known, stored)) throw error;
     }
     return { object: known, stored, boarded: undefined, isStale: true };
+  }
+
+  /** Not so where one of them was purged while the upstream was asked. */
+  #holdStill({ fullKey }: Asked, index: number, { entry }: SlicedObject, stored: StoredResponse): boolean {
+    const { flights } = this.#options;
+    if (!flights.isTrusted() || flights.judged(fullKey + OBJECT, entry) === undefined) return false;
+    return flights.judged(`${fullKey}${SLICE}${index}`, stored) !== undefined;
   }
 
   #answer(asked: Asked, slice: Slice & { isStale?: boolean }, extent: { start: number; end: number }): RawResponse {

@@ -12,7 +12,7 @@
 import type { RawRequest } from "../../handler/raw.ts";
 import { abortable } from "../abortable.ts";
 import type { FillHead } from "../fill/fill.ts";
-import { type Boarded, type Flights, OBJECT, PART, SLICE } from "../fill/flights.ts";
+import { type Boarded, type Flights, OBJECT, SLICE } from "../fill/flights.ts";
 import { without } from "../fill/response-head.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
@@ -167,15 +167,6 @@ export class Slices {
     if (now !== undefined) return { object: now, stored: undefined, boarded };
     boarded.leave();
     return "pass";
-  }
-
-  /** Forgets the slices of an object. */
-  invalidate(key: string): void {
-    const { tier } = this.#options;
-    const object = this.objectOf(key);
-    tier.delete(key + PART);
-    if (object === undefined) return;
-    for (let index = 0; index * this.sliceBytes < object.total; index += 1) tier.delete(`${key}${SLICE}${index}`);
   }
 }
 

@@ -50,6 +50,27 @@ export interface Forwarder {
   readonly id: string;
 }
 
+/**
+ * A request without the fields that its `Connection` names (RFC 9110 §7.6.1). They are not forwarded, and must not choose a variant either: whoever
+ * named `Origin` there would have the answer to a request without one stored for that origin.
+ */
+export function withoutHopByHop(request: RawRequest): RawRequest {
+  const isHopByHop = hopByHop(request.headers.connection);
+  const named = Object.keys(request.headers).filter((name) => name !== "connection" && isHopByHop(name));
+  if (named.length === 0) return request;
+  const headers = { ...request.headers };
+  for (const name of named) delete headers[name];
+  const { method, target, origin, body, connection, onInformational } = request;
+  return {
+    ...{ method, target, origin, headers, body, connection },
+    ...(onInformational !== undefined && { onInformational: onInformational.bind(request) }),
+    // Made when first asked for.
+    get signal() {
+      return request.signal;
+    },
+  };
+}
+
 /** Fields of a request whose answer many may share. */
 export function sharedHeaders({ headers }: Pick<RawRequest, "headers">, by: Forwarder): string[] {
   const fields = forwarded(headers, by, (name) => ANSWERED_HERE.has(name) || REROUTING.test(name));

@@ -6,14 +6,14 @@ import { isPlain } from "../answer.ts";
 import { type Answers, factsOf, readAge } from "../answers.ts";
 import type { CacheKeys } from "../cache-key/cache-key.ts";
 import type { ForwardReason } from "../cache-status/cache-status.ts";
-import type { Flights, PurgeJudge } from "../fill/flights.ts";
+import type { Flights } from "../fill/flights.ts";
 import { splitHeaders } from "../fill/response-head.ts";
 import { validatorsOf } from "../memory-tier/stored-response.ts";
 import { isPersonal } from "../policy/storage.ts";
 import type { Purge } from "../purge/purge.ts";
+import type { PurgeJudge } from "../purge/purge-judge.ts";
 import { groupInvalidation } from "../purge/response-tags.ts";
 import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
-import type { Slices } from "../slices/slices.ts";
 import type { EdgeCounters } from "../stats.ts";
 import { type Forwarder, passedHeaders, sharedHeaders } from "./forward-headers.ts";
 import { passBody } from "./pass.ts";
@@ -30,7 +30,6 @@ export interface PassingOptions {
   readonly systemClock: () => number;
   readonly keys: CacheKeys;
   readonly flights: Flights;
-  readonly slices: Slices;
   readonly answers: Answers;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
@@ -53,6 +52,7 @@ export class Passing {
     // A plain HEAD asks what a GET asks, so that what it says may be noted: nobody can make it be about something else.
     const isShared = method === "HEAD" && isPlain(request) && !isPersonal(request);
     const requestedAt = clock();
+    const { generation } = this.#options.flights;
     try {
       const response = await upstream.send({
         ...{ method, target: key, body, signal, alone: !isShared },
@@ -62,7 +62,7 @@ export class Passing {
         ],
         ...(onInformational !== undefined && { onInformational }),
       });
-      if (isShared) this.#noteHead(request, key, response, requestedAt);
+      if (isShared) this.#noteHead(request, key, response, { requestedAt, generation });
       if (!SAFE.has(method)) this.#invalidate(request, key, response);
       counters.bypassed += 1;
       const { status } = response;
@@ -97,7 +97,12 @@ export class Passing {
   }
 
   /** A HEAD tells as much of a stored response as a 304, where it is about the same one (RFC 9111 §4.3.5). */
-  #noteHead(request: RawRequest, key: string, response: UpstreamResponse, requestedAt: number): void {
+  #noteHead(
+    request: RawRequest,
+    key: string,
+    response: UpstreamResponse,
+    { requestedAt, generation }: { requestedAt: number; generation: number },
+  ): void {
     const { flights, clock, systemClock } = this.#options;
     const fullKey = flights.vary.keyOf(key, request.headers);
     const stored = flights.find(fullKey);
@@ -111,12 +116,12 @@ export class Passing {
     if (joinedFieldOf(headers, "content-encoding") !== joinedFieldOf(stored.headers, "content-encoding")) return;
     const upstream = response.peer ?? response.upstream;
     const head = { headers, cacheStatus, age, requestedAt, receivedAt: clock(), systemTime: systemClock(), upstream };
-    flights.freshen(stored, request, head, { fullKey, generation: flights.generation });
+    flights.freshen(stored, request, head, { fullKey, generation });
   }
 
   /** What was changed is forgotten: the URL itself, and those that the answer names where they are of the same origin (RFC 9111 §4.4). */
   #invalidate({ method, origin, target }: RawRequest, key: string, { status, headers }: UpstreamResponse): void {
-    const { keys, slices, flights, onInvalidation } = this.#options;
+    const { keys, flights, onInvalidation } = this.#options;
     if (status < 200 || status >= 400) return;
     const changed = new Set([key]);
     for (const field of ["location", "content-location"]) {
@@ -130,7 +135,6 @@ export class Passing {
       }
     }
     for (const each of changed) {
-      slices.invalidate(each);
       flights.invalidate(each);
     }
     onInvalidation?.({ urls: [...changed], ...groupInvalidation(method, status, headers) });
