@@ -11,7 +11,7 @@ export { type Cmsd, type CmsdFacts, type CmsdOptions, createCmsd } from "./cmcd/
 export { type CmcdCollectorOptions, createCmcdCollector } from "./cmcd/collector.ts";
 export { type DuressOptions, type DuressWatch, watchDuress } from "./cmcd/duress.ts";
 export { type CmcdTap, type CmcdTapOptions, createCmcdTap } from "./cmcd/tap.ts";
-export type { CacheKeyOptions } from "./edge/cache-key/cache-key.ts";
+export { type CacheKeyOptions, type CacheKeys, createCacheKeys } from "./edge/cache-key/cache-key.ts";
 // Disk tier: objects that survive a restart.
 export type { DiskEntry } from "./edge/disk-tier/disk-entry.ts";
 export {
@@ -38,6 +38,7 @@ export {
   DEFAULT_CACHE_BYTES,
   DEFAULT_MAX_OBJECT_BYTES,
   DEFAULT_NEGATIVE_TTL,
+  DEFAULT_PREFETCH_BYTES_PER_SECOND,
   type EdgeCacheOptions,
   type EdgeOptions,
   type LiveOptions,

@@ -33,9 +33,8 @@ export type NotStoredReason =
   | "no-length"
   | "too-large"
   /** A part that does not say which, or not what its length says. */
-  | "content-range"
-  /** The cache is full of what is being sent. */
-  | "no-room";
+  | "content-range";
+/** The cache is full of what is being sent. */
 
 /** What becomes of a response. */
 export type StorageDecision =
