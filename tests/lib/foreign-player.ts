@@ -48,7 +48,7 @@ export async function createBlankSite(): Promise<AsyncDisposable & { readonly ur
   const server = createServer((_, response) => {
     response.setHeader("content-type", "text/html");
     response.end(
-      "<!doctype html><link rel=icon href=data:,><video muted autoplay playsinline width=640 height=360></video>",
+      "<!doctype html><link rel=icon href=data:,><video muted autoplay playsinline width=320 height=180></video>",
     );
   });
   server.listen(0, "127.0.0.1");
@@ -74,7 +74,7 @@ export async function view(
   player: ForeignPlayer,
   url: string,
 ): Promise<Viewing> {
-  const page = await session.page({ width: 640, height: 400 });
+  const page = await session.page({ width: 320, height: 200 });
   const started = Date.now();
   await page.goto(site);
   await page.addScriptTag({ path: fileURLToPath(new URL(`../node_modules/${scripts[player]}`, import.meta.url)) });
