@@ -148,7 +148,8 @@ export class EdgeCache {
         ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
       });
     }
-    const shared = { upstream, timeouts, clock, systemClock, policy: storagePolicyOf(cache), counters };
+    const policy = storagePolicyOf(cache, () => memory.maxBytes);
+    const shared = { upstream, timeouts, clock, systemClock, policy, counters };
     const forwarder = this.#forwarder;
     this.#flights = new Flights({
       ...shared,
@@ -244,6 +245,11 @@ export class EdgeCache {
       return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
     }
     return this.#through(request, key, true);
+  }
+
+  /** Bounds the memory anew; what no longer fits leaves at once. */
+  resize(maxBytes: number): void {
+    this.#tier.resize(maxBytes);
   }
 
   close(): void {

@@ -271,6 +271,28 @@ test("the cache never holds more than its bytes", async () => {
   expect(edge.stats.entries).toBeGreaterThan(5);
 });
 
+test("a cache that is made smaller gives up at once what no longer fits; made larger, it stores what it could not", async () => {
+  const handler: FetchHandler = ({ url }) =>
+    bytesResponse(Buffer.alloc(Number(new URL(url).pathname.slice(1))), { headers: { "cache-control": "max-age=60" } });
+  await using edge = createEdge({ upstreams: [handler], cache: { maxBytes: 100_000 } });
+  const ask = async (bytes: number) => {
+    const response = await edge.handle(new Request(`http://edge/${bytes}`));
+    await response.bytes();
+    return response.headers.get("cache-status");
+  };
+  for (let bytes = 10_000; bytes < 15_000; bytes += 1000) await ask(bytes);
+  expect(edge.stats.entries).toBe(5);
+  edge.resize(30_000);
+  expect(edge.stats.bytes).toBeLessThanOrEqual(30_000);
+  expect(edge.stats.entries).toBeGreaterThan(0);
+  await ask(150_000);
+  expect(await ask(150_000)).toMatch(/fwd=uri-miss/);
+  edge.resize(200_000);
+  await ask(150_000);
+  expect(await ask(150_000)).toMatch(/; hit/);
+  expect(() => edge.resize(0)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+});
+
 test("methods that change something are passed on, and what was stored is forgotten", async () => {
   const { state, ask } = cached({ "cache-control": "max-age=60" });
   await ask("/a");

@@ -5,7 +5,7 @@ import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
 import { silentLogger } from "../logger.ts";
 import { EdgeCache } from "./edge-cache.ts";
-import { checkEdgeOptions, type EdgeOptions } from "./options.ts";
+import { checkBytes, checkEdgeOptions, type EdgeOptions } from "./options.ts";
 import { createPeerUpstream } from "./peers/peer-upstream.ts";
 import { createGroupInvalidation } from "./purge/group-invalidation.ts";
 import { type EdgeStats, observeStats } from "./stats.ts";
@@ -18,6 +18,12 @@ export interface Edge extends AsyncDisposable {
   readonly handle: RawFetchHandler;
   /** Live: read it whenever you like. */
   readonly stats: EdgeStats;
+  /**
+   * Bounds the memory cache anew, in bytes, instead of `cache.maxBytes`. What no longer fits leaves at once, but for what is still being sent.
+   *
+   * @throws {CdnError} `INVALID_OPTION`.
+   */
+  resize(maxBytes: number): void;
   /** Ends what is arriving and the connections to upstreams. Close the server in front of it first. Idempotent. */
   close(): Promise<void>;
 }
@@ -74,5 +80,9 @@ export function createEdge(options: EdgeOptions): Edge {
     })();
     return closing;
   };
-  return { handle, stats: cache.stats, close, [Symbol.asyncDispose]: close };
+  const resize = (maxBytes: number): void => {
+    checkBytes("maxBytes", maxBytes);
+    cache.resize(maxBytes);
+  };
+  return { handle, stats: cache.stats, resize, close, [Symbol.asyncDispose]: close };
 }

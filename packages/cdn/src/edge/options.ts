@@ -77,11 +77,17 @@ export interface LiveOptions {
   readonly maxPrefetchBytesPerSecond?: number;
 }
 
-/** What an edge stores, and for how long, where responses leave it open. */
-export function storagePolicyOf(cache: EdgeCacheOptions): StoragePolicy {
-  const { maxBytes = DEFAULT_CACHE_BYTES, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
+/**
+ * What an edge stores, and for how long, where responses leave it open.
+ *
+ * @param maxBytes - what the memory may hold at present.
+ */
+export function storagePolicyOf(cache: EdgeCacheOptions, maxBytes: () => number): StoragePolicy {
+  const { maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
   return {
-    maxObjectBytes: Math.min(maxBytes, maxObjectBytes),
+    get maxObjectBytes() {
+      return Math.min(maxBytes(), maxObjectBytes);
+    },
     negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
     heuristic: cache.heuristic ?? DEFAULT_HEURISTIC,
     staleIfDisconnected: cache.staleIfDisconnected ?? DEFAULT_STALE_IF_DISCONNECTED,
@@ -127,14 +133,19 @@ export interface EdgeOptions extends UpstreamsPolicy {
   readonly logger?: Logger;
 }
 
+/** @throws {CdnError} `INVALID_OPTION` where it is no number of bytes above zero. */
+export function checkBytes(name: string, value: number): void {
+  if (!(value > 0)) {
+    throw new CdnError("INVALID_OPTION", `${name} is ${value}: give a number of bytes above zero`);
+  }
+}
+
 /** @throws {CdnError} `INVALID_OPTION`. */
 export function checkEdgeOptions({ upstreams, cache = {}, name }: EdgeOptions): void {
   if (upstreams.length === 0) throw new CdnError("INVALID_OPTION", "an edge needs at least one upstream");
   for (const field of ["maxBytes", "maxObjectBytes", "sliceBytes", "sliceAbove"] as const) {
     const value = cache[field];
-    if (value !== undefined && !(value > 0)) {
-      throw new CdnError("INVALID_OPTION", `cache.${field} is ${value}: give a number of bytes above zero`);
-    }
+    if (value !== undefined) checkBytes(`cache.${field}`, value);
   }
   for (const field of ["negativeTtl", "staleIfDisconnected"] as const) {
     const value = cache[field];

@@ -81,6 +81,13 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   release(bytes: number): void {
     this.#options.memory.release(bytes);
   }
+  /** Of the memory. */
+  resize(maxBytes: number): void {
+    this.#options.memory.resize(maxBytes);
+  }
+  get maxBytes(): number {
+    return this.#options.memory.maxBytes;
+  }
   /** Leaves the disk as it is: it is for the next process. */
   clear(): void {
     this.#options.memory.clear();

@@ -23,6 +23,7 @@ describe.each(TIERS)("%s", (_name, create) => {
       fc.record({ do: fc.constant("get" as const), key }),
       fc.record({ do: fc.constant("delete" as const), key }),
       fc.record({ do: fc.constant("reserve" as const), size: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ do: fc.constant("resize" as const), size: fc.integer({ min: 1, max: 200 }) }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -38,8 +39,12 @@ describe.each(TIERS)("%s", (_name, create) => {
           } else if (each.do === "delete") {
             tier.delete(each.key);
             expect(tier.get(each.key)).toBeUndefined();
+          } else if (each.do === "resize") {
+            tier.resize(each.size);
+            expect(tier.maxBytes).toBe(each.size);
           } else if (tier.reserve(each.size)) reserved += each.size;
-          expect(tier.bytes).toBeLessThanOrEqual(100);
+          // What is reserved cannot leave when the tier shrinks.
+          expect(tier.bytes).toBeLessThanOrEqual(Math.max(tier.maxBytes, reserved));
         }
         tier.release(reserved);
         let bytes = 0;

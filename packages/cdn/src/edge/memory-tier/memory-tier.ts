@@ -20,6 +20,10 @@ export interface MemoryTier<Entry extends Sized> {
   /** Keeps room for bytes that are still arriving, and evicts for them. False when there is none. */
   reserve(bytes: number): boolean;
   release(bytes: number): void;
+  /** Bounds it anew. What no longer fits is evicted before this returns; what is reserved or still being sent stays until it is given back. */
+  resize(maxBytes: number): void;
+  /** Bytes that it may hold. */
+  readonly maxBytes: number;
   /** Bytes of entries, of what is reserved, and of what left while it was still being sent. */
   readonly bytes: number;
   readonly entries: number;

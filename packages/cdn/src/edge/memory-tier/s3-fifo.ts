@@ -17,7 +17,8 @@ interface Slot<Entry> {
 }
 
 /** A {@link MemoryTier} with S3-FIFO eviction. A `Map` keeps insertion order, so each queue is one. */
-export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryTier<Entry> {
+export function createS3FifoTier<Entry extends Sized>(initialMaxBytes: number): MemoryTier<Entry> {
+  let maxBytes = initialMaxBytes;
   const slots = new Map<string, Slot<Entry>>();
   const small = new Map<string, Slot<Entry>>();
   const main = new Map<string, Slot<Entry>>();
@@ -123,6 +124,13 @@ export function createS3FifoTier<Entry extends Sized>(maxBytes: number): MemoryT
     },
     release(bytes) {
       reserved -= bytes;
+    },
+    resize(bytes) {
+      maxBytes = bytes;
+      makeRoom(0);
+    },
+    get maxBytes() {
+      return maxBytes;
     },
     get bytes() {
       return smallBytes + mainBytes + reserved;

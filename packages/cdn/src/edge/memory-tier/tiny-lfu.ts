@@ -114,10 +114,11 @@ export function createTinyLfuTier<Entry extends Sized>(
 
 /** @param sketch - for a likeness: that of the tier, which counts for both. */
 function createTier<Entry extends Sized>(
-  maxBytes: number,
+  initialMaxBytes: number,
   { windowShare, seed = Math.floor(Math.random() * 2 ** 32) }: TinyLfuOptions,
   sketch: FrequencySketch,
 ): MemoryTier<Entry> {
+  let maxBytes = initialMaxBytes;
   const nodes = new Map<string, Node<Entry>>();
   const window = new Queue<Entry>("window");
   const probation = new Queue<Entry>("probation");
@@ -258,6 +259,14 @@ function createTier<Entry extends Sized>(
     release(bytes) {
       reserved -= bytes;
     },
+    resize(bytes) {
+      maxBytes = bytes;
+      trial?.resize(bytes);
+      makeRoom(0);
+    },
+    get maxBytes() {
+      return maxBytes;
+    },
     get bytes() {
       return total();
     },
@@ -320,6 +329,11 @@ class WindowTrial {
     this.#sampled *= REMEMBERED;
     this.#sampledBytes *= REMEMBERED;
     return true;
+  }
+
+  /** @param maxBytes - of the tier that it is the likeness of. */
+  resize(maxBytes: number): void {
+    for (const { tier } of this.#likenesses) tier.resize(maxBytes / SAMPLED);
   }
 
   clear(): void {
