@@ -288,8 +288,8 @@ test("a cache that is made smaller gives up at once what no longer fits; made la
   await ask(150_000);
   expect(await ask(150_000)).toMatch(/fwd=uri-miss/);
   edge.resize(200_000);
-  await ask(150_000);
-  expect(await ask(150_000)).toMatch(/; hit/);
+  await ask(150_001);
+  expect(await ask(150_001)).toMatch(/; hit/);
   expect(() => edge.resize(0)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
 });
 
