@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { Agent, get } from "node:http";
+import { get } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createServer } from "../server/server.ts";
-import { childrenOf, isAlive, saying, serving, start } from "./edge-program.test-peer.ts";
+import { asking, childrenOf, isAlive, saying, serving, start } from "./edge-program.test-peer.ts";
 import { startOrigin } from "./program.test-setup.ts";
 
 async function folder(): Promise<string> {
@@ -34,41 +34,6 @@ const fresh = (url: string): Promise<void> =>
   new Promise((resolve, reject) => {
     get(url, { agent: false }, (response) => response.resume().once("end", resolve)).on("error", reject);
   });
-
-/** Asks all the time over connections that are kept, until told to stop: how often, and what went wrong. */
-function asking(url: string, clients: number): { stop(): Promise<{ answers: number; failures: string[] }> } {
-  let stopped = false;
-  let answers = 0;
-  const failures: string[] = [];
-  const agent = new Agent({ keepAlive: true, maxSockets: clients });
-  const once = (): Promise<void> =>
-    new Promise((resolve) => {
-      const failed = (error: Error): void => {
-        failures.push(error.message);
-        resolve();
-      };
-      get(url, { agent }, (response) => {
-        response.on("error", failed);
-        response.on("end", () => {
-          answers += 1;
-          if (response.statusCode !== 200) failures.push(`status ${response.statusCode}`);
-          resolve();
-        });
-        response.resume();
-      }).on("error", failed);
-    });
-  const running = Array.from({ length: clients }, async () => {
-    while (!stopped) await once();
-  });
-  return {
-    async stop() {
-      stopped = true;
-      await Promise.all(running);
-      agent.destroy();
-      return { answers, failures };
-    },
-  };
-}
 
 describe("ami-edge", () => {
   test("says in one line where it serves, and what it cannot do", async () => {

@@ -3,6 +3,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
+import { Agent, get } from "node:http";
+import { get as getTls, Agent as TlsAgent } from "node:https";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -81,6 +83,48 @@ export async function serving(
 /** Resolves when the program has said this on standard error. */
 export async function saying({ child, output }: StartedProgram, text: string, from = 0): Promise<void> {
   while (!output.err.slice(from).includes(text)) await once(child.stderr!, "data");
+}
+
+/** Asks all the time over connections that are kept or over new ones, with any certificate, until told to stop: how often, and what went wrong. */
+export function asking(
+  url: string,
+  clients: number,
+  { keepAlive = true }: { keepAlive?: boolean } = {},
+): { stop(): Promise<{ answers: number; failures: string[] }> } {
+  let stopped = false;
+  let answers = 0;
+  const failures: string[] = [];
+  const isTls = url.startsWith("https:");
+  const options = { keepAlive, maxSockets: clients };
+  const agent = isTls ? new TlsAgent({ ...options, rejectUnauthorized: false }) : new Agent(options);
+  const ask = isTls ? getTls : get;
+  const askOnce = (): Promise<void> =>
+    new Promise((resolve) => {
+      const failed = (error: Error): void => {
+        failures.push(error.message);
+        resolve();
+      };
+      ask(url, { agent }, (response) => {
+        response.on("error", failed);
+        response.on("end", () => {
+          answers += 1;
+          if (response.statusCode !== 200) failures.push(`status ${response.statusCode}`);
+          resolve();
+        });
+        response.resume();
+      }).on("error", failed);
+    });
+  const running = Array.from({ length: clients }, async () => {
+    while (!stopped) await askOnce();
+  });
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(running);
+      agent.destroy();
+      return { answers, failures };
+    },
+  };
 }
 
 /** Processes whose parent is this one. Linux. */

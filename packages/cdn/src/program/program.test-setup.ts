@@ -1,5 +1,10 @@
 /** What tests of the program share: an origin to cache, and programs that end with the test. */
 
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { silentLogger } from "../logger.ts";
@@ -33,6 +38,35 @@ export async function startOrigin(answer?: FetchHandler): Promise<CountedOrigin>
   });
   onTestFinished(() => server.close());
   return { url: server.url, asked, close: () => server.close() };
+}
+
+/** A folder that is gone with the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "edge-program-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A config file that a test writes again and again. */
+export async function configFile(): Promise<{ readonly file: string; write(config: unknown): Promise<void> }> {
+  const file = join(await temporaryFolder(), "ami-edge.config.json");
+  return { file, write: (config) => writeFile(file, typeof config === "string" ? config : JSON.stringify(config)) };
+}
+
+/** Files of a certificate, which `issue` writes anew. Needs openssl. */
+export async function certificateFiles(): Promise<{
+  readonly cert: string;
+  readonly key: string;
+  issue(name: string): Promise<void>;
+}> {
+  const folder = await temporaryFolder();
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  const issue = async (name: string): Promise<void> => {
+    const args = ["req", "-x509", ...kind, "-days", "2", "-subj", `/CN=${name}`, "-keyout", key, "-out", cert];
+    await promisify(execFile)("openssl", args);
+  };
+  return { cert, key, issue };
 }
 
 /** A program in this process, on free ports. */

@@ -1,19 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { signUrl } from "../guard/token/sign-url.ts";
 import { createServer } from "../server/server.ts";
 import type { EdgeConfig } from "./config/edge-config.ts";
-import { program, startOrigin } from "./program.test-setup.ts";
-
-/** A config file that a test writes again and again. */
-async function configFile(): Promise<{ file: string; write(config: unknown): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), "edge-program-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const file = join(folder, "ami-edge.config.json");
-  return { file, write: (config) => writeFile(file, typeof config === "string" ? config : JSON.stringify(config)) };
-}
+import { configFile, program, startOrigin } from "./program.test-setup.ts";
 
 async function freePort(): Promise<number> {
   const server = await createServer({ port: 0, host: "127.0.0.1", handler: () => new Response() });

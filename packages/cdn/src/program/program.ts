@@ -68,12 +68,16 @@ interface Processes {
  */
 export async function startProgram(options: ProgramOptions): Promise<RunningProgram> {
   const config = await loadConfig(options.source);
-  const logger = options.logger ?? openProgramLog(config.log.level);
+  const own = options.logger === undefined ? openProgramLog(config.log.level) : undefined;
+  const logger = options.logger ?? own!;
   await using opened = new AsyncDisposableStack();
   const collector = opened.use(config.admin === false ? NO_METRICS : installMetrics());
   const processes = await startProcesses(config, options, { collector, logger });
   opened.defer(() => processes.close());
-  const program = new Program(options.source, config, processes, collector, logger);
+  const setLogLevel = (level: CheckedConfig["log"]["level"]): void => {
+    if (own !== undefined) own.level = level;
+  };
+  const program = new Program(options.source, config, { processes, collector, logger, setLogLevel });
   opened.defer(program.observe());
   let adminUrl: string | undefined;
   if (config.admin !== false) {
@@ -152,8 +156,18 @@ async function dropFoldersFrom(path: string, processes: number): Promise<void> {
 }
 
 /** A process that died has no config any more; the one in its place has the new one. */
-function unlessEnded(error: unknown): void {
-  if (!(error instanceof CdnError && error.code === "CLOSED")) throw error;
+function unlessEnded(error: unknown): readonly string[] {
+  if (error instanceof CdnError && error.code === "CLOSED") return [];
+  throw error;
+}
+
+/** What a {@link Program} looks after. */
+interface ProgramParts {
+  readonly processes: Processes;
+  readonly collector: MetricsCollector;
+  readonly logger: Logger;
+  /** Does nothing where the log is somebody else's. */
+  setLogLevel(level: CheckedConfig["log"]["level"]): void;
 }
 
 class Program implements AdministeredProgram {
@@ -163,24 +177,20 @@ class Program implements AdministeredProgram {
   readonly #processes: Processes;
   readonly #collector: MetricsCollector;
   readonly #logger: Logger;
+  readonly #setLogLevel: ProgramParts["setLogLevel"];
   readonly #startedAt = performance.now();
   readonly #version = packageVersion();
   readonly #serializer = new PrometheusSerializer("", false, undefined, true, true);
   #reloads: ReloadCounts = { done: 0, failed: 0, error: null };
   #reloading: Promise<ReloadResult> | undefined;
 
-  constructor(
-    source: ConfigSource,
-    config: CheckedConfig,
-    processes: Processes,
-    collector: MetricsCollector,
-    logger: Logger,
-  ) {
+  constructor(source: ConfigSource, config: CheckedConfig, parts: ProgramParts) {
     this.#source = source;
     this.config = config;
-    this.#processes = processes;
-    this.#collector = collector;
-    this.#logger = logger;
+    this.#processes = parts.processes;
+    this.#collector = parts.collector;
+    this.#logger = parts.logger;
+    this.#setLogLevel = parts.setLogLevel;
   }
 
   async report(): Promise<ProgramReport> {
@@ -235,12 +245,14 @@ class Program implements AdministeredProgram {
       const reloading = this.#processes.processes.map((process) => process.reload(config));
       // For those that start meanwhile.
       this.#processes.setConfig(config);
-      await Promise.all(reloading.map((each) => each.catch(unlessEnded)));
+      const reread = (await Promise.all(reloading.map((each) => each.catch(unlessEnded)))).flat();
       this.config = config;
+      this.#setLogLevel(config.log.level);
+      const changed = [...new Set([...live, ...reread])];
       this.#reloads = { ...this.#reloads, done: this.#reloads.done + 1, error: null };
-      this.#logger.info({ changed: live, restart }, "the config was read again");
+      this.#logger.info({ changed, restart }, "the config was read again");
       if (restart.length > 0) this.#logger.warn({ sections: restart }, `needs a restart: ${restart.join(", ")}`);
-      return { changed: live, restart };
+      return { changed, restart };
     } catch (error) {
       this.#reloads = { ...this.#reloads, failed: this.#reloads.failed + 1, error: messageOf(error) };
       this.#logger.error({ reason: messageOf(error) }, "the new config is wrong; the old one goes on");

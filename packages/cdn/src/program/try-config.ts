@@ -2,9 +2,10 @@
 
 import { trustProxies } from "../guard/address/trusted-proxies.ts";
 import { silentLogger } from "../logger.ts";
+import { readCertificate } from "./certificate.ts";
 import type { CheckedConfig } from "./config/schema.ts";
 import { closeGuards, makeGuards } from "./guards.ts";
-import { makeUpstreams, readPem } from "./live-upstreams.ts";
+import { makeUpstreams } from "./live-upstreams.ts";
 
 /**
  * Makes what a config asks for, and lets it go. Nothing is listened on, asked or written.
@@ -13,7 +14,7 @@ import { makeUpstreams, readPem } from "./live-upstreams.ts";
  */
 export async function tryConfig(config: CheckedConfig): Promise<void> {
   const { tls, guard } = config;
-  if (tls !== undefined) await Promise.all([readPem(tls.cert), readPem(tls.key)]);
+  if (tls !== undefined) await readCertificate(tls);
   if (guard.trustProxies !== undefined) trustProxies(guard.trustProxies);
   const guards = await makeGuards(guard, new Map(), silentLogger);
   await closeGuards(guards);

@@ -86,19 +86,23 @@ export interface Server extends AsyncDisposable {
   /** Live: read it whenever you want to know. */
   readonly stats: ServerStats;
   /**
-   * Takes a new certificate for connections from now on; those that are open keep theirs.
+   * Takes a new certificate for connections from now on; those that are open keep theirs. Without a `minVersion` that stays as it is.
    *
    * @throws {CdnError} `INVALID_OPTION` when the server speaks no TLS, or key and certificate do not go together. The old ones stay then.
    */
-  updateTls(tls: Pick<ServerTls, "key" | "cert">): void;
+  updateTls(tls: ServerTls): void;
   /**
    * Changes limits while it serves. What a connection was told already stays: `maxStreams` of open HTTP/2 sessions, the TLS handshake's time.
    *
    * @throws {CdnError} `INVALID_OPTION` for one that is not a positive number. Then none is changed.
    */
   updateLimits(limits: Partial<ServerLimits>): void;
-  /** Stops listening, lets answers in flight end, ends resting connections; what is left after `closeDeadline` is cut. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Stops listening, lets answers in flight end, ends resting connections; what is left after the deadline is cut. Idempotent.
+   *
+   * @param deadline - milliseconds, instead of `closeDeadline`.
+   */
+  close(deadline?: number): Promise<void>;
 }
 
 /**
@@ -184,17 +188,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       socket.once("close", () => sockets.delete(socket));
     });
   }
-  const drain = async (): Promise<void> => {
+  const drain = async (deadline: number): Promise<void> => {
     const closed = once(listener, "close");
     listener.close();
-    await connections.drain(closeDeadline);
+    await connections.drain(deadline);
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  const close = (): Promise<void> => {
-    closing ??= drain();
+  const close = (deadline = closeDeadline): Promise<void> => {
+    closing ??= drain(deadline);
     return closing;
   };
+  let minVersion = tls?.minVersion ?? "TLSv1.3";
   return {
     url:
       address === undefined
@@ -218,10 +223,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
         return exchange.requests;
       },
     },
-    updateTls({ key, cert }) {
+    updateTls({ key, cert, ...rest }) {
       if (tls === undefined) throw new CdnError("INVALID_OPTION", "this server speaks no TLS: make one with `tls`");
       try {
-        (listener as TlsServer).setSecureContext({ key, cert, minVersion: tls.minVersion ?? "TLSv1.3" });
+        const next = rest.minVersion ?? minVersion;
+        (listener as TlsServer).setSecureContext({ key, cert, minVersion: next });
+        minVersion = next;
       } catch (error) {
         throw new CdnError("INVALID_OPTION", "key and certificate are not PEM, or not of each other", { cause: error });
       }
@@ -234,7 +241,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       h2?.refreshLimits();
     },
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }
 

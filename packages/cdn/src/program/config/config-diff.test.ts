@@ -20,6 +20,14 @@ test("what a running edge cannot change is told from what it can, and stays as i
   expect(effectiveConfig(before, after)).toEqual({ ...after, port: 8080, memory: 2 ** 30 });
 });
 
+test("a certificate may change, but not whether there is one", () => {
+  const [plain, a, b] = [{}, { tls: { cert: "a", key: "a" } }, { tls: { cert: "b", key: "b" } }].map(configOf);
+  expect(diffConfigs(a!, b!)).toEqual({ live: ["tls"], restart: [] });
+  expect(effectiveConfig(a!, b!)).toEqual(b);
+  expect(diffConfigs(plain!, a!)).toEqual({ live: [], restart: ["tls"] });
+  expect(effectiveConfig(plain!, a!)).toEqual(plain);
+});
+
 test("the same config, written anew, changes nothing", () => {
   expect(diffConfigs(configOf({ drain: "10s" }), configOf({ drain: 10_000 }))).toEqual({ live: [], restart: [] });
 });

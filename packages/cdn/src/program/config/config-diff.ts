@@ -3,22 +3,19 @@
 import { isDeepStrictEqual } from "node:util";
 import type { CheckedConfig } from "./schema.ts";
 
-/** Fields that a running edge cannot change: it would have to open a port, start processes, or empty its cache. */
+/** Sections that a running edge cannot change: it would have to open a port, start processes, or begin with an empty cache. */
 const FIXED = [
   "port",
   "host",
   "name",
   "processes",
-  "drain",
   "memory",
   "disk",
-  "cache",
   "purge",
   "live",
-  "tls",
-  "limits",
   "metrics",
   "admin",
+  "cache",
 ] as const satisfies readonly (keyof CheckedConfig)[];
 
 /** Names of the sections that differ. */
@@ -29,18 +26,21 @@ export interface ConfigDiff {
   readonly restart: readonly string[];
 }
 
+/** What changes when `after` is put into force, and what of it would not be. */
 export function diffConfigs(before: CheckedConfig, after: CheckedConfig): ConfigDiff {
-  const live: string[] = [];
-  const restart: string[] = [];
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof CheckedConfig>) {
-    if (isDeepStrictEqual(before[key], after[key])) continue;
-    if ((FIXED as readonly string[]).includes(key)) restart.push(key);
-    else live.push(key);
-  }
-  return { live, restart };
+  const effective = effectiveConfig(before, after);
+  return { live: namesOfDifferent(before, effective), restart: namesOfDifferent(effective, after) };
 }
 
 /** The config that is in force after a reload: the new one, with what cannot change as it was. */
 export function effectiveConfig(before: CheckedConfig, after: CheckedConfig): CheckedConfig {
-  return { ...after, ...Object.fromEntries(FIXED.map((key) => [key, before[key]])) };
+  const kept: (keyof CheckedConfig)[] = [...FIXED];
+  // A port speaks TLS or it does not.
+  if ((before.tls === undefined) !== (after.tls === undefined)) kept.push("tls");
+  return { ...after, ...Object.fromEntries(kept.map((key) => [key, before[key]])) };
+}
+
+function namesOfDifferent(a: CheckedConfig, b: CheckedConfig): string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof CheckedConfig>;
+  return [...names].filter((name) => !isDeepStrictEqual(a[name], b[name]));
 }

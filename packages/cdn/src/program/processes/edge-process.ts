@@ -53,8 +53,13 @@ export interface EdgeProcess {
   report(): Promise<ProcessReport>;
   /** What OpenTelemetry has measured in it. */
   metrics(): Promise<ScopeMetrics[]>;
-  /** Puts a config into use. @throws what is wrong with it; the process then goes on as before. */
-  reload(config: CheckedConfig): Promise<void>;
+  /**
+   * Puts a config into use.
+   *
+   * @returns sections of which the config may say the same, but their files do not.
+   * @throws what is wrong with it; the process then goes on as before.
+   */
+  reload(config: CheckedConfig): Promise<readonly string[]>;
   /** Purges what this process has, and what the edges have that it knows. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
   purge(purge: Purge): Promise<PurgeResult>;
   /** Opens the access log anew. */

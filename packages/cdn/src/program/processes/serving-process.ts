@@ -5,11 +5,12 @@ import { metrics } from "@opentelemetry/api";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import type { RawFetchHandler } from "../../handler/raw.ts";
 import type { Logger } from "../../logger.ts";
-import { createServer, type Server, type ServerTls } from "../../server/server.ts";
+import { resolveLimits } from "../../server/limits.ts";
+import { createServer, type Server } from "../../server/server.ts";
 import type { MetricsCollector } from "../admin/collect-metrics.ts";
 import { type AssembledEdge, assembleEdge } from "../assemble.ts";
+import { logRenewed, readCertificate, warnOfExpired } from "../certificate.ts";
 import type { CheckedConfig } from "../config/schema.ts";
-import { readPem } from "../live-upstreams.ts";
 import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
 
 /** Options of {@link serveEdge}. */
@@ -38,25 +39,38 @@ export interface ServingProcess extends EdgeProcess {
  */
 export async function serveEdge(options: ServeOptions): Promise<ServingProcess> {
   const { config, logger, collector, index = 0, reusePort = false, around } = options;
-  const { host, port, limits, drain } = config;
+  const { host, port, limits } = config;
   await using opened = new AsyncDisposableStack();
   const edge = await assembleEdge(config, logger, index);
   opened.defer(() => edge.close());
-  const tls = config.tls && (await readTls(config.tls));
+  let certificate = config.tls && (await readCertificate(config.tls));
+  if (certificate !== undefined) warnOfExpired(certificate, logger);
   const server = await createServer({
     handler: around === undefined ? edge.handler : around(edge.handler, edge.stats),
     limits,
-    closeDeadline: drain,
     reusePort,
     logger,
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
-    ...(tls !== undefined && { tls }),
+    ...(certificate !== undefined && { tls: certificate.tls }),
   });
-  opened.defer(() => server.close());
   const state = new ProcessState(index, config, edge, server);
+  opened.defer(() => server.close(state.config.drain));
   opened.defer(observeProcess(config.name, index, edge, server));
   const resources = opened.move();
+
+  const reload = async (next: CheckedConfig): Promise<readonly string[]> => {
+    const renewed = next.tls && (await readCertificate(next.tls));
+    const nextLimits = resolveLimits(next.limits);
+    await edge.apply(next);
+    server.updateLimits(nextLimits);
+    state.config = next;
+    if (renewed === undefined || renewed.digest === certificate?.digest) return [];
+    server.updateTls(renewed.tls);
+    certificate = renewed;
+    logRenewed(renewed, logger);
+    return ["tls"];
+  };
 
   let closed: Promise<void> | undefined;
   return {
@@ -64,7 +78,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
     port: server.port,
     report: async () => state.report(),
     metrics: () => collector.collect(),
-    reload: (next) => edge.apply(next),
+    reload,
     purge: (purge) => edge.purges.purge(purge),
     async reopenLog() {
       edge.reopenLog();
@@ -77,22 +91,17 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
   };
 }
 
-async function readTls({ cert, key, minVersion }: NonNullable<CheckedConfig["tls"]>): Promise<ServerTls> {
-  const pem = { cert: await readPem(cert), key: await readPem(key) };
-  return minVersion === undefined ? pem : { ...pem, minVersion };
-}
-
 class ProcessState {
   draining = false;
+  config: CheckedConfig;
   readonly #index: number;
-  readonly #config: CheckedConfig;
   readonly #edge: AssembledEdge;
   readonly #server: Server;
   #loop = eventLoopUtilization();
 
   constructor(index: number, config: CheckedConfig, edge: AssembledEdge, server: Server) {
     this.#index = index;
-    this.#config = config;
+    this.config = config;
     this.#edge = edge;
     this.#server = server;
   }
@@ -110,7 +119,7 @@ class ProcessState {
       utilization: Number.isFinite(utilization) ? utilization : 0,
       connections: this.#server.connections,
       draining: this.draining,
-      memory: Math.floor(this.#config.memory / this.#config.processes),
+      memory: Math.floor(this.config.memory / this.config.processes),
       disk: this.#edge.disk ?? null,
       // Its fields are read when somebody looks; what goes to another process has to be what they say now.
       edge: { ...stats },

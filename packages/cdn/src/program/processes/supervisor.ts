@@ -255,8 +255,8 @@ class WorkerProcess implements EdgeProcess {
     return metrics;
   }
 
-  async reload(config: CheckedConfig): Promise<void> {
-    await this.ask({ kind: "reload", config }, START_DEADLINE);
+  reload(config: CheckedConfig): Promise<readonly string[]> {
+    return this.ask({ kind: "reload", config }, START_DEADLINE);
   }
 
   purge(purge: Purge): Promise<PurgeResult> {

@@ -1,5 +1,6 @@
 /** A worker process: serves what its parent tells it to, and ends with it. */
 
+import type pino from "pino";
 import { installMetrics, NO_METRICS } from "../admin/collect-metrics.ts";
 import { openProgramLog } from "../program-log.ts";
 import { type Ask, errorData, type Question, type Reply } from "./channel.ts";
@@ -8,13 +9,14 @@ import { type ServingProcess, serveEdge } from "./serving-process.ts";
 /** Runs until the parent says that it is over, or is gone. */
 export function runWorker(): void {
   let serving: ServingProcess | undefined;
+  let logger: pino.Logger | undefined;
 
   const answer = async (ask: Ask): Promise<unknown> => {
     switch (ask.kind) {
       case "start": {
         const { config, index, reusePort } = ask;
         const collector = config.admin === false ? NO_METRICS : installMetrics();
-        const logger = openProgramLog(config.log.level, { process: index });
+        logger = openProgramLog(config.log.level, { process: index });
         serving = await serveEdge({ config, logger, collector, index, reusePort });
         return { url: serving.url, port: serving.port };
       }
@@ -22,8 +24,11 @@ export function runWorker(): void {
         return await serving?.report();
       case "metrics":
         return await serving?.metrics();
-      case "reload":
-        return await serving?.reload(ask.config);
+      case "reload": {
+        const reread = await serving?.reload(ask.config);
+        if (logger !== undefined) logger.level = ask.config.log.level;
+        return reread;
+      }
       case "purge":
         return await serving?.purge(ask.purge);
       case "reopenLog":

@@ -1,0 +1,98 @@
+/** What of a config a running edge takes without a restart. */
+
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { connect as connectTls } from "node:tls";
+import { peer } from "@ami-streams/testing";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { certificateFiles, configFile, program, startOrigin } from "./program.test-setup.ts";
+
+const ok = async (url: string, init?: RequestInit): Promise<number> => {
+  const response = await fetch(url, init);
+  await response.arrayBuffer();
+  return response.status;
+};
+
+/** A program with a config file, which `reload` writes anew and has read. */
+async function reloadable(config: object) {
+  const { file, write } = await configFile();
+  await write(config);
+  const edge = await program({}, { file });
+  return Object.assign(edge, {
+    async reloadWith(next: object) {
+      await write(next);
+      return await edge.reload();
+    },
+  });
+}
+
+describe.skipIf(peer("openssl") === null)("a certificate", () => {
+  const nameAt = async (url: string): Promise<string | string[] | undefined> => {
+    const socket = connectTls({ port: Number(new URL(url).port), host: "127.0.0.1", rejectUnauthorized: false });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "secureConnect");
+    return socket.getPeerCertificate().subject.CN;
+  };
+
+  test("whose files were replaced is shown from the reload on", async () => {
+    const { cert, key, issue } = await certificateFiles();
+    await issue("before");
+    const config = { upstreams: ["http://127.0.0.1:1"], tls: { cert, key } };
+    const edge = await reloadable(config);
+    expect(await nameAt(edge.url)).toBe("before");
+    await issue("after");
+    expect(await edge.reloadWith(config)).toEqual({ changed: ["tls"], restart: [] });
+    expect(await nameAt(edge.url)).toBe("after");
+    expect(await edge.reloadWith(config)).toEqual({ changed: [], restart: [] });
+  });
+
+  test("may be in other files after a reload", async () => {
+    const [before, after] = [await certificateFiles(), await certificateFiles()];
+    await Promise.all([before.issue("before"), after.issue("after")]);
+    const upstreams = ["http://127.0.0.1:1"];
+    const edge = await reloadable({ upstreams, tls: { cert: before.cert, key: before.key } });
+    const next = { upstreams, tls: { cert: after.cert, key: after.key } };
+    expect(await edge.reloadWith(next)).toEqual({ changed: ["tls"], restart: [] });
+    expect(await nameAt(edge.url)).toBe("after");
+  });
+
+  test.each([
+    ["is no PEM", "garbage", "are no certificate and its key"],
+    ["is of another key", undefined, "are no certificate and its key"],
+  ])("that %s is not taken, nor anything else; the old one stays", async (_, text, why) => {
+    const [mine, other] = [await certificateFiles(), await certificateFiles()];
+    await Promise.all([mine.issue("mine"), other.issue("other")]);
+    const config = { upstreams: ["http://127.0.0.1:1"], tls: { cert: mine.cert, key: mine.key } };
+    const edge = await reloadable(config);
+    if (text !== undefined) await writeFile(mine.cert, text);
+    const next = { ...config, ...(text === undefined && { tls: { cert: mine.cert, key: other.key } }), drain: "2s" };
+    await expect(edge.reloadWith(next)).rejects.toThrow(why);
+    expect(await nameAt(edge.url)).toBe("mine");
+    expect(edge.config.drain).toBe(1000);
+  });
+
+  test("where there was none needs a restart", async () => {
+    const { cert, key, issue } = await certificateFiles();
+    await issue("late");
+    const origin = await startOrigin();
+    const edge = await reloadable({ upstreams: [origin.url] });
+    const { changed, restart } = await edge.reloadWith({ upstreams: [origin.url], tls: { cert, key } });
+    expect([changed, restart]).toEqual([[], ["tls"]]);
+    expect(await ok(`${edge.url}/a`)).toBe(200);
+  });
+});
+
+test("limits hold from the reload on, and are the defaults again when they are gone", async () => {
+  const origin = await startOrigin();
+  const upstreams = [origin.url];
+  const edge = await reloadable({ upstreams });
+  const long = `${edge.url}/${"a".repeat(200)}`;
+  expect(await ok(long)).toBe(200);
+  expect(await edge.reloadWith({ upstreams, limits: { maxUrlBytes: 100 } })).toEqual({
+    changed: ["limits"],
+    restart: [],
+  });
+  expect(await ok(long)).toBe(414);
+  await edge.reloadWith({ upstreams });
+  expect(await ok(long)).toBe(200);
+});
