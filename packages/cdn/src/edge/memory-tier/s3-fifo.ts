@@ -16,6 +16,28 @@ interface Slot<Entry> {
   inMain: boolean;
 }
 
+/**
+ * The keys of a map or set, the oldest first, each to be removed or put to the end before the next one is asked for.
+ *
+ * An iterator that is kept passes once over the gaps that removed keys leave; a new one would pass over all of them each time.
+ */
+class OldestFirst {
+  readonly #from: { keys(): Iterator<string, undefined> };
+  #iterator: Iterator<string, undefined>;
+
+  constructor(from: { keys(): Iterator<string, undefined> }) {
+    this.#from = from;
+    this.#iterator = from.keys();
+  }
+
+  next(): string | undefined {
+    const { done, value } = this.#iterator.next();
+    if (!done) return value;
+    this.#iterator = this.#from.keys();
+    return this.#iterator.next().value;
+  }
+}
+
 /** A {@link MemoryTier} with S3-FIFO eviction. A `Map` keeps insertion order, so each queue is one. */
 export function createS3FifoTier<Entry extends Sized>(initialMaxBytes: number): MemoryTier<Entry> {
   let maxBytes = initialMaxBytes;
@@ -23,6 +45,7 @@ export function createS3FifoTier<Entry extends Sized>(initialMaxBytes: number): 
   const small = new Map<string, Slot<Entry>>();
   const main = new Map<string, Slot<Entry>>();
   const ghosts = new Set<string>();
+  const oldest = { small: new OldestFirst(small), main: new OldestFirst(main), ghost: new OldestFirst(ghosts) };
   let smallBytes = 0;
   let mainBytes = 0;
   let reserved = 0;
@@ -46,13 +69,11 @@ export function createS3FifoTier<Entry extends Sized>(initialMaxBytes: number): 
     if (key.length > MAX_GHOST_LENGTH) return;
     ghosts.add(key);
     const limit = Math.max(MIN_GHOSTS, main.size);
-    for (const oldest of ghosts) {
-      if (ghosts.size <= limit) break;
-      ghosts.delete(oldest);
-    }
+    while (ghosts.size > limit) ghosts.delete(oldest.ghost.next()!);
   };
   const evictSmall = (): void => {
-    for (const [key, slot] of small) {
+    for (let key = oldest.small.next(); key !== undefined; key = oldest.small.next()) {
+      const slot = small.get(key)!;
       if (slot.frequency < 2) {
         remove(key, slot);
         remember(key);
@@ -67,7 +88,8 @@ export function createS3FifoTier<Entry extends Sized>(initialMaxBytes: number): 
     }
   };
   const evictMain = (): void => {
-    for (const [key, slot] of main) {
+    for (let key = oldest.main.next(); key !== undefined; key = oldest.main.next()) {
+      const slot = main.get(key)!;
       if (slot.frequency === 0) {
         remove(key, slot);
         return;
