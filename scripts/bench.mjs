@@ -1,4 +1,7 @@
-/** `pnpm bench [name …]`: every `bench/*.ts` of packages and tests, one after the other, so that nothing disturbs them. */
+/**
+ * `pnpm bench [name …] [--option value …]`: every `bench/*.ts` of packages and tests, one after the other, so that nothing disturbs them. Options are
+ * handed to each of them.
+ */
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +9,10 @@ import { main, root, run, SetupError, say, setup } from "./lib/setup.mjs";
 
 await main(async () => {
   const { node, env } = await setup({ build: true });
-  const wanted = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  const firstOption = given.findIndex((word) => word.startsWith("--"));
+  const wanted = firstOption === -1 ? given : given.slice(0, firstOption);
+  const options = given.slice(wanted.length);
   const folders = [
     ...readdirSync(join(root, "packages")).map((name) => join("packages", name, "bench")),
     join("tests", "bench"),
@@ -23,10 +29,8 @@ await main(async () => {
   const failed = [];
   for (const file of files) {
     say(`\n• ${file}`);
-    await run(node, ["--conditions=@ami-streams/source", "--expose-gc", "--no-warnings", join(root, file)], {
-      env,
-      stdout: "inherit",
-    }).catch((error) => {
+    const flags = ["--conditions=@ami-streams/source", "--expose-gc", "--no-warnings"];
+    await run(node, [...flags, join(root, file), ...options], { env, stdout: "inherit" }).catch((error) => {
       if (!(error instanceof SetupError)) throw error;
       failed.push(file);
     });

@@ -1,15 +1,22 @@
-/** How much of video requests the memory tier answers, beside LRU, SIEVE, W-TinyLFU and S3-FIFO, on traces made from a seed. */
+/**
+ * How much of video requests the memory tier answers, beside LRU, SIEVE, W-TinyLFU and S3-FIFO, on traces made from seeds.
+ *
+ * `--seeds 11,12,13` are the seeds; mean, least and most over them are printed. `--zipf 0.7,1.1`, `--share 0.01,0.2` (of the catalog's bytes)
+ * and `--sizes segments,small` change the traces, one after the other.
+ */
 
+import { parseArgs } from "node:util";
 import {
   createLru,
   createOurs,
-  createS3Fifo,
   createSieve,
   createUnbounded,
   createWTinyLfu,
   type Policy,
 } from "./eviction/policies.ts";
-import { allTraces, createRandom, createZipf, type Trace, type TraceRequest } from "./eviction/traces.ts";
+import { createS3Fifo } from "./eviction/s3-fifo.ts";
+import { type Ratios, simulate } from "./eviction/simulate.ts";
+import { allTraces, createRandom, createZipf, type SizeMix, type TraceOptions } from "./eviction/traces.ts";
 
 const policies: Record<string, (maxBytes: number) => Policy> = {
   ours: createOurs,
@@ -20,44 +27,74 @@ const policies: Record<string, (maxBytes: number) => Policy> = {
   "W-TinyLFU by size": (maxBytes) => createWTinyLfu(maxBytes, { together: true }),
   "(all kept)": createUnbounded,
 };
+/** Those that ours is to be within two points of. */
+const PEERS = ["S3-FIFO", "SIEVE", "W-TinyLFU"];
 
-interface Result {
-  objects: number;
-  bytes: number;
-  hot: number;
-  /** Nanoseconds per request, the trace's own included. */
-  time: number;
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "11,12,13,14,15,16" },
+    zipf: { type: "string" },
+    share: { type: "string" },
+    sizes: { type: "string" },
+  },
+});
+const seeds = values.seeds.split(",").map(Number);
+
+/** What the traces are made with, but for their seeds: as usual, or each of what was asked for. */
+function* variants(): Iterable<Omit<TraceOptions, "seed">> {
+  for (const zipf of values.zipf?.split(",") ?? []) yield { zipf: Number(zipf) };
+  for (const share of values.share?.split(",") ?? []) yield { share: Number(share) };
+  for (const sizes of values.sizes?.split(",") ?? []) yield { sizes: sizes as SizeMix };
+  if (values.zipf === undefined && values.share === undefined && values.sizes === undefined) yield {};
 }
 
-function simulate(trace: Trace, list: readonly TraceRequest[], policy: Policy): Result {
-  let requests = 0,
-    hits = 0,
-    asked = 0,
-    served = 0,
-    hotRequests = 0,
-    hotHits = 0,
-    at = 0;
-  const start = process.cpuUsage();
-  for (const { key, size, hot } of list) {
-    const hit = policy.get(key);
-    if (!hit) policy.set(key, size);
-    at += 1;
-    if (at <= trace.warmUp) continue;
-    requests += 1;
-    asked += size;
-    if (hot) hotRequests += 1;
-    if (!hit) continue;
-    hits += 1;
-    served += size;
-    if (hot) hotHits += 1;
+const mean = (all: readonly number[]): number => all.reduce((sum, each) => sum + each, 0) / all.length;
+const points = (share: number): string => (share * 100).toFixed(1);
+
+/** Mean, least and most. */
+function spread(all: readonly number[]): string {
+  if (all.some(Number.isNaN)) return "–";
+  return `${points(mean(all))} (${points(Math.min(...all))}–${points(Math.max(...all))})`;
+}
+
+/** The least that ours is ahead of others, in points, over all seeds. */
+function lead(results: ReadonlyMap<string, readonly Ratios[]>, others: readonly string[], of: keyof Ratios): string {
+  const leads = results
+    .get("ours")!
+    .map((ours, at) => ours[of] - Math.max(...others.map((name) => results.get(name)![at]![of])));
+  return points(Math.min(...leads));
+}
+
+function compare(variant: Omit<TraceOptions, "seed">): void {
+  const summary: string[] = [];
+  const names = allTraces({ ...variant, seed: 1 }).map(({ name }) => name);
+  for (const [kind, name] of names.entries()) {
+    const results = new Map(Object.keys(policies).map((each): [string, Ratios[]] => [each, []]));
+    for (const seed of seeds) {
+      const trace = allTraces({ ...variant, seed })[kind]!;
+      const list = [...trace.requests()];
+      for (const [each, create] of Object.entries(policies)) {
+        results.get(each)!.push(simulate(trace, list, create(trace.cacheBytes)));
+      }
+    }
+    console.log(`\n${name}, ${seeds.length} seeds${JSON.stringify(variant)}`);
+    console.log("| eviction | objects, % | bytes, % | hot tenth, % |");
+    console.log("| --- | --- | --- | --- |");
+    for (const [each, ratios] of results) {
+      const [objects, bytes, hot] = (["objects", "bytes", "hot"] as const).map((of) =>
+        spread(ratios.map((r) => r[of])),
+      );
+      console.log(`| ${each} | ${objects} | ${bytes} | ${hot} |`);
+    }
+    const leads = [["LRU"], PEERS].flatMap((others) =>
+      (["objects", "bytes"] as const).map((of) => lead(results, others, of)),
+    );
+    summary.push(`| ${[name, ...leads].join(" | ")} |`);
   }
-  const { user, system } = process.cpuUsage(start);
-  return {
-    objects: hits / requests,
-    bytes: served / asked,
-    hot: hotHits / hotRequests,
-    time: ((user + system) * 1000) / at,
-  };
+  console.log("\nPoints that ours is ahead, in the worst of the seeds:");
+  console.log("| trace | of LRU, objects | bytes | of the best of S3-FIFO, SIEVE and W-TinyLFU, objects | bytes |");
+  console.log("| --- | --- | --- | --- | --- |");
+  console.log(summary.join("\n"));
 }
 
 /** Only what the policy does, on keys that are there: nanoseconds per hit. */
@@ -74,18 +111,7 @@ function timeOfHit(create: (maxBytes: number) => Policy): number {
   return ((user + system) * 1000) / order.length;
 }
 
-const percent = (share: number): string => (Number.isNaN(share) ? "–" : `${(share * 100).toFixed(1)} %`);
-
-for (const trace of allTraces()) {
-  console.log(`\n${trace.name}, ${Math.round(trace.cacheBytes / 2 ** 20)} MiB`);
-  console.log("| eviction | objects | bytes | hot tenth | CPU per request |");
-  console.log("| --- | --- | --- | --- | --- |");
-  const list = [...trace.requests()];
-  for (const [name, create] of Object.entries(policies)) {
-    const { objects, bytes, hot, time } = simulate(trace, list, create(trace.cacheBytes));
-    console.log(`| ${name} | ${percent(objects)} | ${percent(bytes)} | ${percent(hot)} | ${Math.round(time)} ns |`);
-  }
-}
+for (const variant of variants()) compare(variant);
 
 console.log("\n| eviction | CPU per hit |");
 console.log("| --- | --- |");

@@ -1,7 +1,5 @@
 /** Evictions to compare with, each as its paper has it, bounded in bytes. Simulation only: nothing here holds bodies. */
 
-import type { MemoryTier } from "../../src/edge/memory-tier/memory-tier.ts";
-import { createS3FifoTier } from "../../src/edge/memory-tier/s3-fifo.ts";
 import { createTinyLfuTier } from "../../src/edge/memory-tier/tiny-lfu.ts";
 
 /** What a simulation asks of a cache. */
@@ -89,15 +87,7 @@ export function createSieve(maxBytes: number): Policy {
 
 /** What this package has. */
 export function createOurs(maxBytes: number): Policy {
-  return ofTier(createTinyLfuTier(maxBytes, { seed: 1 }));
-}
-
-/** S3-FIFO, with its queue of new objects at a tenth. */
-export function createS3Fifo(maxBytes: number): Policy {
-  return ofTier(createS3FifoTier(maxBytes));
-}
-
-function ofTier(tier: MemoryTier<{ size: number }>): Policy {
+  const tier = createTinyLfuTier<{ size: number }>(maxBytes, { seed: 1 });
   return {
     get: (key) => tier.get(key) !== undefined,
     set: (key, size) => void tier.set(key, { size }),

@@ -54,35 +54,56 @@ export function createZipf(count: number, exponent: number, random: () => number
   };
 }
 
-/** Bytes of one object of a catalog: mostly segments of 2 to 6 s in renditions of 0.4 to 8 Mb/s, with playlists, thumbnails and init segments. */
-function sizeOf(random: () => number): number {
+/** What a catalog consists of: mostly segments with some playlists, init segments and thumbnails; segments alone; mostly what is small; all of one size. */
+export type SizeMix = "mixed" | "segments" | "small" | "equal";
+
+/** Shares of playlists and init segments, and of those with thumbnails. */
+const SMALL_SHARES = { mixed: [0.1, 0.2], segments: [0, 0], small: [0.6, 0.9], equal: [0, 0] } as const;
+
+/** Options of every trace. */
+export interface TraceOptions {
+  readonly seed: number;
+  /** The share of the object of rank n is as 1 / (n + 1) ^ this. Default 0.9. */
+  readonly zipf?: number;
+  /** Share of the catalog's bytes that the cache has; for live of 5 GiB. Default 0.1. */
+  readonly share?: number;
+  /** Of catalogs. Default `mixed`. */
+  readonly sizes?: SizeMix;
+}
+
+/** Bytes of one object: segments are of 2 to 6 s in renditions of 0.4 to 8 Mb/s. */
+function sizeOf(random: () => number, mix: SizeMix): number {
+  if (mix === "equal") return MB;
+  const [tiny, small] = SMALL_SHARES[mix];
   const kind = random();
-  if (kind < 0.1) return Math.round(KB * (1 + 20 * random()));
-  if (kind < 0.2) return Math.round(KB * (40 + 120 * random()));
+  if (kind < tiny) return Math.round(KB * (1 + 20 * random()));
+  if (kind < small) return Math.round(KB * (40 + 120 * random()));
   const megabits = 0.4 * 20 ** random();
   const seconds = [2, 4, 6][Math.floor(random() * 3)]!;
   return Math.round(((megabits * seconds * 1e6) / 8) * (0.7 + 0.6 * random()));
 }
 
-function catalogOf(count: number, seed: number): { sizes: number[]; bytes: number } {
+function catalogOf(count: number, { seed, sizes: mix = "mixed" }: TraceOptions): { sizes: number[]; bytes: number } {
   const random = createRandom(seed);
-  const sizes = Array.from({ length: count }, () => sizeOf(random));
+  const sizes = Array.from({ length: count }, () => sizeOf(random, mix));
   return { sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
 const CATALOG = 10_000;
 const REQUESTS = 400_000;
 const ZIPF = 0.9;
+const SHARE = 0.1;
 
 /** Independent draws from a catalog, as the literature has it. */
-export function zipfTrace(seed = 1): Trace {
-  const { sizes, bytes } = catalogOf(CATALOG, seed);
+export function zipfTrace(options: TraceOptions): Trace {
+  const { seed, zipf = ZIPF, share = SHARE } = options;
+  const { sizes, bytes } = catalogOf(CATALOG, options);
   return {
-    name: "catalog, zipf 0.9",
-    cacheBytes: bytes / 10,
+    name: "catalog",
+    cacheBytes: bytes * share,
     warmUp: REQUESTS / 4,
     *requests() {
-      const draw = createZipf(CATALOG, ZIPF, createRandom(seed + 1));
+      const draw = createZipf(CATALOG, zipf, createRandom(seed + 1));
       for (let at = 0; at < REQUESTS; at += 1) {
         const rank = draw();
         yield { key: `/vod/${rank}`, size: sizes[rank]!, hot: rank < CATALOG / 10 };
@@ -92,15 +113,16 @@ export function zipfTrace(seed = 1): Trace {
 }
 
 /** The catalog, with a third of all requests for things that nobody asks for again, and a crawler that now and then reads a title through. */
-function scanTrace(seed = 2): Trace {
-  const { sizes, bytes } = catalogOf(CATALOG, seed);
+function scanTrace(options: TraceOptions): Trace {
+  const { seed, zipf = ZIPF, share = SHARE } = options;
+  const { sizes, bytes } = catalogOf(CATALOG, options);
   return {
     name: "catalog with one-hit wonders and scans",
-    cacheBytes: bytes / 10,
+    cacheBytes: bytes * share,
     warmUp: REQUESTS / 4,
     *requests() {
       const random = createRandom(seed + 1);
-      const draw = createZipf(CATALOG, ZIPF, random);
+      const draw = createZipf(CATALOG, zipf, random);
       let once = 0;
       let scan = 0;
       let scanned = 0;
@@ -123,15 +145,16 @@ function scanTrace(seed = 2): Trace {
 }
 
 /** The catalog, whose favourites change: every so often one of the hundred most asked for changes place with some other. */
-function driftTrace(seed = 3): Trace {
-  const { sizes, bytes } = catalogOf(CATALOG, seed);
+function driftTrace(options: TraceOptions): Trace {
+  const { seed, zipf = ZIPF, share = SHARE } = options;
+  const { sizes, bytes } = catalogOf(CATALOG, options);
   return {
     name: "catalog whose favourites change",
-    cacheBytes: bytes / 10,
+    cacheBytes: bytes * share,
     warmUp: REQUESTS / 4,
     *requests() {
       const random = createRandom(seed + 1);
-      const draw = createZipf(CATALOG, ZIPF, random);
+      const draw = createZipf(CATALOG, zipf, random);
       const objectAt = Array.from({ length: CATALOG }, (_, rank) => rank);
       for (let at = 0; at < REQUESTS; at += 1) {
         if (at % 500 === 0) {
@@ -146,7 +169,7 @@ function driftTrace(seed = 3): Trace {
 }
 
 /** Viewers who play titles from their beginning, segment after segment, in one of five renditions, and leave somewhere. */
-function sessionsTrace(seed = 4): Trace {
+function sessionsTrace({ seed, zipf = ZIPF, share = SHARE }: TraceOptions): Trace {
   const TITLES = 200;
   const VIEWERS = 200;
   const rates = [0.4, 0.9, 2, 4.5, 8];
@@ -162,11 +185,11 @@ function sessionsTrace(seed = 4): Trace {
   }
   return {
     name: "viewers who play titles through",
-    cacheBytes: bytes / 10,
+    cacheBytes: bytes * share,
     warmUp: REQUESTS / 4,
     *requests() {
       const random = createRandom(seed + 1);
-      const draw = createZipf(TITLES, ZIPF, random);
+      const draw = createZipf(TITLES, zipf, random);
       const viewers = Array.from({ length: VIEWERS }, () => ({
         title: 0,
         rate: 0,
@@ -203,14 +226,15 @@ interface LiveOptions {
  * segments and an init segment; a few watch some minutes behind.
  */
 function* liveRequests(
-  seed: number,
+  options: TraceOptions,
   { streams, viewers, recordings }: LiveOptions,
   total: number,
 ): Iterable<TraceRequest> {
+  const { seed, zipf = ZIPF } = options;
   const random = createRandom(seed);
-  const drawStream = createZipf(streams, ZIPF, random);
-  const drawRecording = createZipf(CATALOG, ZIPF, random);
-  const { sizes } = catalogOf(CATALOG, seed);
+  const drawStream = createZipf(streams, zipf, random);
+  const drawRecording = createZipf(CATALOG, zipf, random);
+  const { sizes } = catalogOf(CATALOG, options);
   const rates = [0.8, 2, 4.5, 8];
   const segmentOf = (stream: number, rate: number, segment: number): TraceRequest => ({
     key: `/live/${stream}/${rate}/${segment}.m4s`,
@@ -247,28 +271,28 @@ function* liveRequests(
 }
 
 /** Live alone, in a cache that holds some segments of each stream. */
-export function liveTrace(seed = 5): Trace {
-  const options = { streams: 60, viewers: 4000, recordings: 0 };
+export function liveTrace(options: TraceOptions): Trace {
+  const audience = { streams: 60, viewers: 4000, recordings: 0 };
   return {
     name: "live edge with joins",
-    cacheBytes: 512 * MB,
+    cacheBytes: 5 * 1024 * MB * (options.share ?? SHARE),
     warmUp: REQUESTS / 4,
-    requests: () => liveRequests(seed, options, REQUESTS),
+    requests: () => liveRequests(options, audience, REQUESTS),
   };
 }
 
 /** Live and recordings through one cache. */
-function mixedTrace(seed = 6): Trace {
-  const options = { streams: 60, viewers: 2000, recordings: 0.5 };
+function mixedTrace(options: TraceOptions): Trace {
+  const audience = { streams: 60, viewers: 2000, recordings: 0.5 };
   return {
     name: "live edge and catalog together",
-    cacheBytes: catalogOf(CATALOG, seed).bytes / 10,
+    cacheBytes: catalogOf(CATALOG, options).bytes * (options.share ?? SHARE),
     warmUp: REQUESTS / 4,
-    requests: () => liveRequests(seed, options, REQUESTS),
+    requests: () => liveRequests(options, audience, REQUESTS),
   };
 }
 
 /** All of them. */
-export function allTraces(): Trace[] {
-  return [zipfTrace(), scanTrace(), driftTrace(), sessionsTrace(), liveTrace(), mixedTrace()];
+export function allTraces(options: TraceOptions): Trace[] {
+  return [zipfTrace, scanTrace, driftTrace, sessionsTrace, liveTrace, mixedTrace].map((create) => create(options));
 }

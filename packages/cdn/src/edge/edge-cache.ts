@@ -31,8 +31,8 @@ import { LiveEdge } from "./live/live-edge.ts";
 import { NewestPlaylists } from "./live/newest-playlists.ts";
 import { createPrefetcher, type Prefetcher } from "./live/prefetch.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
-import { createS3FifoTier } from "./memory-tier/s3-fifo.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
+import { createTinyLfuTier } from "./memory-tier/tiny-lfu.ts";
 import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_PREFETCH_BYTES_PER_SECOND,
@@ -120,7 +120,9 @@ export class EdgeCache {
     this.#mode = cache.requestDirectives ?? "harmless";
     this.#keys = createCacheKeys(cache);
     this.#purges = purges;
-    const memory = createS3FifoTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES);
+    const memory = createTinyLfuTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES, {
+      onEvict: (key, _entry, uses) => this.#tiers?.evicted(key, uses),
+    });
     const vary = new VaryIndex(disk === undefined ? 0 : systemClock());
     this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;

@@ -13,7 +13,7 @@ import { createPurges, type Purges } from "./purge/purges.ts";
 /** One after the other, edges with the same folder, before an upstream that counts. */
 async function restartable(
   answer: (request: Request, turn: number) => Response | Promise<Response>,
-  { memory = 1024 * 1024 }: { memory?: number } = {},
+  { memory = 1024 * 1024, diskBytes = 32 * 1024 * 1024 }: { memory?: number; diskBytes?: number } = {},
 ) {
   const folder = await freshFolder();
   const state = { now: Date.UTC(2026, 0, 1), asked: [] as string[] };
@@ -29,7 +29,7 @@ async function restartable(
   const start = async (): Promise<void> => {
     await stop();
     const clock = () => state.now;
-    disk = await createDiskTier({ path: join(folder, "objects"), maxBytes: 32 * 1024 * 1024, clock });
+    disk = await createDiskTier({ path: join(folder, "objects"), maxBytes: diskBytes, clock });
     purges = await createPurges({ folder: join(folder, "purges"), clock, systemClock: clock });
     edge = createEdge({
       upstreams: [handler],
@@ -48,6 +48,7 @@ async function restartable(
     purge: (purge: Parameters<Purges["purge"]>[0]) => purges!.purge(purge),
     written: () => disk!.flush(),
     entries: () => disk!.entries,
+    resize: (maxBytes: number) => edge!.resize(maxBytes),
     ask: async (path: string, headers: Record<string, string> = {}): Promise<string> => {
       const response = await edge!.handle(new Request(`http://edge${path}`, { headers }));
       const outcome = /; (hit|fwd=[\w-]+)/.exec(response.headers.get("cache-status") ?? "")?.[1];
@@ -84,6 +85,37 @@ test("what memory has no room for comes from disk", async () => {
     for (let at = 0; at < 20; at += 1) expect(await ask(`/${at}`)).toMatch(/^200 [\s\S]{40000} hit$/);
   }
   expect(state.asked).toHaveLength(20);
+});
+
+test("what memory was asked for stays on disk: while it is in memory, and when it has left it", async () => {
+  const { ask, restart, written, resize } = await restartable(
+    () => bytesResponse(Buffer.alloc(3000), { headers: hour }),
+    { memory: 200_000, diskBytes: 1024 * 1024 },
+  );
+  const outcome = async (path: string) => (await ask(path)).split(" ").at(-1);
+  let once = 0;
+  /** Writes more than there is room for on disk, for nobody to ask for it again. */
+  const fillDisk = async (meanwhile: string): Promise<void> => {
+    for (let at = 0; at < 400; at += 1) {
+      once += 1;
+      await ask(`/once/${once}`);
+      for (let hit = 0; hit < 4; hit += 1) await ask(meanwhile);
+      await written();
+    }
+  };
+  await ask("/asked-once");
+  for (let hit = 0; hit < 10; hit += 1) await ask("/left");
+  await written();
+  resize(1);
+  resize(200_000);
+  await fillDisk("/stayed");
+  await restart();
+  expect(await outcome("/left")).toBe("hit");
+  expect(await outcome("/asked-once")).toBe("fwd=uri-miss");
+  await fillDisk("/stayed");
+  await fillDisk("/stayed");
+  await restart();
+  expect(await outcome("/stayed")).toBe("hit");
 });
 
 test("what has seconds to live is not written", async () => {

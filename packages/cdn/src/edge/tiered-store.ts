@@ -13,6 +13,8 @@ import type { StoredResponse } from "./memory-tier/stored-response.ts";
 export const MIN_DISK_LIFETIME = 10;
 /** Bytes above which a body is not written as one object; its slices are, where ranges of it are asked for. */
 export const MAX_DISK_OBJECT_BYTES = 16 * 1024 * 1024;
+/** One of so many hits in memory counts as one on disk: what is asked for all the time is kept there, too, and a hit costs no more for it. */
+const LOOKS_PER_TOUCH = 64;
 /** What follows the key of an object in the key of what its answers vary by. */
 const VARIES = "\n#varies";
 
@@ -43,6 +45,7 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   readonly #writing = new Map<string, StoredResponse>();
   /** What was last written of what the answers for a key vary by. */
   readonly #variations = new BoundedMemory<string>();
+  #looks = 0;
 
   constructor(options: TieredStoreOptions) {
     this.#options = options;
@@ -56,7 +59,17 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   }
 
   get(storageKey: string): StoredResponse | undefined {
-    return this.#options.memory.get(storageKey);
+    const entry = this.#options.memory.get(storageKey);
+    if (entry !== undefined) {
+      this.#looks += 1;
+      if (this.#looks % LOOKS_PER_TOUCH === 0) this.#options.disk.touch(storageKey);
+    }
+    return entry;
+  }
+
+  /** An entry left the memory to make room, after so many uses of late: its volume is not to take it along when it leaves the disk next. */
+  evicted(storageKey: string, uses: number): void {
+    if (uses > 1) this.#options.disk.touch(storageKey, uses - 1);
   }
 
   set(storageKey: string, entry: StoredResponse): boolean {

@@ -110,12 +110,12 @@ export class DiskIndex {
     return (this.#word(id, META) >>> HITS_SHIFT) & MAX_HITS;
   }
 
-  /** Counts a hit. @returns all of them. */
-  hit(id: number): number {
-    const hits = this.hitsOf(id);
-    if (hits === MAX_HITS) return hits;
-    this.#page(id)[this.#at(id) + META]! += 1 << HITS_SHIFT;
-    return hits + 1;
+  /** Counts hits. @returns all of them. */
+  hit(id: number, count = 1): number {
+    const before = this.hitsOf(id);
+    const hits = Math.min(MAX_HITS, before + count);
+    this.#page(id)[this.#at(id) + META]! += (hits - before) << HITS_SHIFT;
+    return hits;
   }
 
   /** Puts an entry in the place of one with the same hash, with no hits yet. */

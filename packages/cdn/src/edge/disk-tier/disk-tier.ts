@@ -47,8 +47,8 @@ export interface DiskTier extends AsyncDisposable {
   has(key: string): boolean;
   /** Opens an object and counts a hit. Undefined where it is not there, or cannot be read. Never rejects. */
   open(key: string): Promise<DiskEntry | undefined>;
-  /** Counts a hit for an object that was answered from somewhere else, so that it is kept when its volume leaves. */
-  touch(key: string): void;
+  /** Counts hits of an object that was answered from somewhere else, so that it is kept when its volume leaves. Default: one. */
+  touch(key: string, hits?: number): void;
   /**
    * Begins to write an object, which takes the place of the one with the same key once it is committed. A writer holds memory until it is
    * committed or aborted.
@@ -204,9 +204,9 @@ class LogTier implements DiskTier {
     return this.#closing === undefined && this.#index.find(this.#hashOf(key)) !== 0;
   }
 
-  touch(key: string): void {
+  touch(key: string, hits = 1): void {
     const id = this.#index.find(this.#hashOf(key));
-    if (id !== 0) this.#index.hit(id);
+    if (id !== 0) this.#index.hit(id, hits);
   }
 
   async open(key: string): Promise<DiskEntry | undefined> {

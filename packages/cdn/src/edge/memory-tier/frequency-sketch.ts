@@ -19,23 +19,16 @@ export class FrequencySketch {
   of(hash: number): number {
     const counts = this.#counts;
     const mask = this.#keys - 1;
-    let least = MAX_COUNT;
-    for (let row = 0; row < ROWS; row += 1) {
-      const count = counts[place(hash, row, mask)]!;
-      if (count < least) least = count;
-    }
-    return least;
+    const one = counts[place(hash, 0, mask)]!;
+    const two = counts[place(hash, 1, mask)]!;
+    const three = counts[place(hash, 2, mask)]!;
+    const four = counts[place(hash, 3, mask)]!;
+    return Math.min(one, two, three, four);
   }
 
   add(hash: number): void {
     const least = this.of(hash);
-    if (least < MAX_COUNT) {
-      const mask = this.#keys - 1;
-      for (let row = 0; row < ROWS; row += 1) {
-        const at = place(hash, row, mask);
-        if (this.#counts[at] === least) this.#counts[at] = least + 1;
-      }
-    }
+    if (least < MAX_COUNT) this.#raise(hash, least);
     this.#additions += 1;
     if (this.#additions >= this.#keys * ADDITIONS_PER_KEY) this.#halve();
   }
@@ -50,6 +43,15 @@ export class FrequencySketch {
       wider.set(this.#counts, length);
       this.#counts = wider;
       this.#keys *= 2;
+    }
+  }
+
+  #raise(hash: number, least: number): void {
+    const counts = this.#counts;
+    const mask = this.#keys - 1;
+    for (let row = 0; row < ROWS; row += 1) {
+      const at = place(hash, row, mask);
+      if (counts[at] === least) counts[at] = least + 1;
     }
   }
 

@@ -1,4 +1,4 @@
-/** The memory tier's contract, so that its eviction can be another one. */
+/** The memory tier's contract: what lies before it, and what decides what it keeps. */
 
 /** What it holds: anything with a size. */
 export interface Sized {
@@ -9,6 +9,16 @@ export interface Sized {
    * counts until then, because its bytes are still there.
    */
   whenUnused?(then: () => void): boolean;
+}
+
+/** Options of a {@link MemoryTier}. */
+export interface MemoryTierOptions<Entry> {
+  /**
+   * An entry left to make room: once for each, and not for one that is deleted, replaced or cleared. The tier is not to be changed meanwhile.
+   *
+   * @param uses - about how often it was asked for of late, from 1 to 15.
+   */
+  onEvict?(key: string, entry: Entry, uses: number): void;
 }
 
 /** Entries by key, bounded in bytes. */
