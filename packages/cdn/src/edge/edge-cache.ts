@@ -73,9 +73,9 @@ export interface EdgeCacheParts {
   readonly purges?: PurgeJudge;
   /**
    * Called with what an answer to an unsafe method invalidates: URLs, which are forgotten in memory already (RFC 9111 §4.4), and groups (RFC 9875
-   * §3). Any client may cause it, by a method that the upstream lets it use. Default: nothing more happens.
+   * §3). Any client may cause it, by a method that the upstream lets it use. The answer waits for a promise. Default: nothing more happens.
    */
-  readonly onInvalidation?: (purge: Purge) => void;
+  readonly onInvalidation?: (purge: Purge) => void | Promise<void>;
 }
 
 /** A request whose answers turn out to vary, or not to be shared, starts over this often before it goes alone. */
@@ -252,6 +252,11 @@ export class EdgeCache {
   /** Bounds the memory anew; what no longer fits leaves at once. */
   resize(maxBytes: number): void {
     this.#tier.resize(maxBytes);
+  }
+
+  /** Forgets what is stored and arriving for a canonical target. */
+  invalidate(key: string): void {
+    this.#flights.invalidate(key);
   }
 
   close(): void {

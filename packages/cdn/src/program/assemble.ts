@@ -12,14 +12,9 @@
 import { join } from "node:path";
 import { observeCmcd } from "../cmcd/cmcd-metrics.ts";
 import { createCmcdTap } from "../cmcd/tap.ts";
-import { createCacheKeys } from "../edge/cache-key/cache-key.ts";
 import { observeDiskTier } from "../edge/disk-tier/disk-stats.ts";
 import { createDiskTier } from "../edge/disk-tier/disk-tier.ts";
 import { EdgeCache } from "../edge/edge-cache.ts";
-import { DEFAULT_MAX_OBJECT_BYTES, type EdgeCacheOptions } from "../edge/options.ts";
-import { createGroupInvalidation } from "../edge/purge/group-invalidation.ts";
-import type { PurgesOptions } from "../edge/purge/options.ts";
-import { createPurges, type Purges } from "../edge/purge/purges.ts";
 import { type EdgeStats, observeStats } from "../edge/stats.ts";
 import type { UpstreamStats } from "../edge/upstream/member.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
@@ -33,11 +28,13 @@ import { accessLog } from "../watch/access-log.ts";
 import { type HotPath, HotPaths } from "../watch/hot-paths.ts";
 import { observeRequests, type RequestCounts } from "../watch/observe-requests.ts";
 import { foldersOf } from "../watch/rendition.ts";
+import { cacheOptions } from "./cache-options.ts";
 import type { CheckedConfig } from "./config/schema.ts";
 import { closeGuards, type MadeGuards, makeGuards } from "./guards.ts";
 import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import type { DiskReport } from "./processes/edge-process.ts";
+import type { ProcessPurges } from "./purges.ts";
 
 /** One request in so many is looked at for which paths are asked for most. */
 const PATH_SAMPLE = 16;
@@ -58,7 +55,6 @@ export interface AssembledEdge {
   readonly handler: RawFetchHandler;
   readonly stats: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
-  readonly purges: Purges;
   /** How full the disk tier is; undefined where there is none. */
   readonly disk: DiskReport | undefined;
   /** What clients were answered, by guards and all. */
@@ -67,6 +63,8 @@ export interface AssembledEdge {
   hotPaths(count: number): HotPath[];
   /** Lines of the access log since the beginning; undefined while there is none. */
   logCounts(): LogCounts | undefined;
+  /** Forgets what is stored and arriving for canonical targets. */
+  invalidate(urls: readonly string[]): void;
   /** Opens the access log anew, where there is one. */
   reopenLog(): void;
   /**
@@ -80,8 +78,16 @@ export interface AssembledEdge {
   close(): Promise<void>;
 }
 
+/** Which process of an edge it is, and what that shares with the others. */
+export interface EdgePlace {
+  /** From 0. */
+  readonly index: number;
+  readonly purges: ProcessPurges;
+}
+
 /** @throws {CdnError} or {ProgramError} what of the config cannot be had. */
-export async function assembleEdge(config: CheckedConfig, logger: Logger, index = 0): Promise<AssembledEdge> {
+export async function assembleEdge(config: CheckedConfig, logger: Logger, place: EdgePlace): Promise<AssembledEdge> {
+  const { index, purges } = place;
   let current = config;
   await using opened = new AsyncDisposableStack();
   const upstreams = await LiveUpstreams.create(config, logger);
@@ -91,15 +97,14 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
   const disk = config.disk && (await openDisk(config, config.disk, logger, index));
   opened.defer(() => disk?.close());
   if (disk !== undefined) opened.defer(observeDiskTier(config.name, disk));
-  const purges = opened.use(await createPurges(purgesOptions(config, logger, index)));
   const cmcd = config.live.cmcd ? observeCmcd(config.name) : undefined;
   opened.defer(() => cmcd?.close());
   const cache = new EdgeCache({
     upstream: upstreams,
     name: config.name,
     clock,
-    purges,
-    onInvalidation: createGroupInvalidation({ purges, clock, logger }),
+    purges: purges.judge,
+    onInvalidation: purges.onInvalidation,
     live: config.live.rules && { prefetch: config.live.prefetch },
     ...(cmcd !== undefined && { cmcd: createCmcdTap({ metrics: cmcd, clock }) }),
     ...(disk !== undefined && { disk }),
@@ -168,7 +173,9 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
   return {
     handler: answering((request) => front(request)),
     stats: cache.stats,
-    purges,
+    invalidate: (urls) => {
+      for (const url of urls) cache.invalidate(url);
+    },
     get disk() {
       return (
         disk && { bytes: disk.bytes, maxBytes: diskBytes(config), entries: disk.entries, failed: disk.failed ?? null }
@@ -187,7 +194,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, index 
 }
 
 /** Lets the other edges reach this one's purges, past its guards. */
-function withPurgeNetwork(next: Answerer, { handle }: Purges): Answerer {
+function withPurgeNetwork(next: Answerer, { handle }: ProcessPurges): Answerer {
   return (request) => {
     if (!request.target.startsWith(PURGE_PATH)) return next(request);
     return Promise.resolve(handle(toRequest(request), request.connection)).then((response) =>
@@ -204,16 +211,6 @@ function diskBytes({ disk, processes }: CheckedConfig): number {
 async function openDisk(config: CheckedConfig, { path }: { path: string }, logger: Logger, index: number) {
   const folder = join(path, `process-${index}`, "objects");
   return await createDiskTier({ path: folder, maxBytes: diskBytes(config), logger });
-}
-
-function purgesOptions(config: CheckedConfig, logger: Logger, index: number): PurgesOptions {
-  const { disk, purge } = config;
-  return {
-    logger,
-    keyOf: createCacheKeys(cacheOptions(config)).of,
-    ...(disk !== undefined && { folder: join(disk.path, `process-${index}`, "purges") }),
-    ...(purge !== undefined && { network: purge }),
-  };
 }
 
 /** A handler of its own that answers so, by either seam. */
@@ -269,20 +266,6 @@ function isLogged({ log }: CheckedConfig): boolean {
 
 function logFileOf({ log }: CheckedConfig): string {
   return log.file ?? "-";
-}
-
-/** Each process has its part of the memory. */
-function cacheOptions({ memory, processes, cache }: CheckedConfig): EdgeCacheOptions {
-  const { negativeTtl, staleIfDisconnected, heuristic, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...rest } = cache;
-  const maxBytes = Math.max(1, Math.floor(memory / processes));
-  return {
-    ...rest,
-    maxBytes,
-    maxObjectBytes: Math.min(maxObjectBytes, maxBytes),
-    ...(negativeTtl !== undefined && { negativeTtl: negativeTtl / 1000 }),
-    ...(staleIfDisconnected !== undefined && { staleIfDisconnected: staleIfDisconnected / 1000 }),
-    ...(heuristic !== undefined && { heuristic: heuristic && { ...heuristic, max: heuristic.max / 1000 } }),
-  };
 }
 
 /** Those of the config that counts when somebody waits. */

@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { get } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createServer } from "../server/server.ts";
-import { asking, childrenOf, isAlive, saying, serving, start } from "./edge-program.test-peer.ts";
+import { asking, childrenOf, fresh, isAlive, saying, serving, start } from "./edge-program.test-peer.ts";
 import { startOrigin } from "./program.test-setup.ts";
 
 async function folder(): Promise<string> {
@@ -28,12 +27,6 @@ const ok = async (url: string): Promise<number> => {
   await response.arrayBuffer();
   return response.status;
 };
-
-/** Asks over a connection of its own: the system gives each to one of the processes. */
-const fresh = (url: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    get(url, { agent: false }, (response) => response.resume().once("end", resolve)).on("error", reject);
-  });
 
 describe("ami-edge", () => {
   test("says in one line where it serves, and what it cannot do", async () => {

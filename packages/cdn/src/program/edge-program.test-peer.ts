@@ -3,8 +3,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
-import { Agent, get } from "node:http";
+import { Agent, get, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions, request } from "node:http";
 import { get as getTls, Agent as TlsAgent } from "node:https";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -78,6 +79,20 @@ export async function serving(
     if (failed) throw new Error(`the program did not serve: ${output.err}`);
     await Promise.race([once(child.stdout!, "data"), ended]);
   }
+}
+
+/** What came over a connection of its own: the system gives each to one of the processes. */
+export interface FreshAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Asks over a connection of its own. @throws where that breaks, or the answer does. */
+export async function fresh(url: string, options: RequestOptions = {}): Promise<FreshAnswer> {
+  const asked = request(url, { agent: false, ...options }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  return { status: response.statusCode!, headers: response.headers, body: await text(response) };
 }
 
 /** Resolves when the program has said this on standard error. */

@@ -76,7 +76,7 @@ describe("a program", () => {
     const path = `${file}.disk`;
     for (const name of ["process-1", "process-12", "process-x"]) await mkdir(join(path, name), { recursive: true });
     await program({ upstreams: [origin.url], disk: { path, size: "64MiB" } });
-    expect((await readdir(path)).sort()).toEqual(["process-0", "process-x"]);
+    expect((await readdir(path)).sort()).toEqual(["process-0", "process-x", "purges"]);
   });
 
   test.each([

@@ -25,6 +25,7 @@ import { serveEdge } from "./processes/serving-process.ts";
 import { superviseEdge } from "./processes/supervisor.ts";
 import { messageOf, ProgramError } from "./program-error.ts";
 import { openProgramLog } from "./program-log.ts";
+import { openProgramPurges, ownPurges } from "./purges.ts";
 import { tryConfig } from "./try-config.ts";
 import { packageVersion } from "./version.ts";
 
@@ -57,6 +58,7 @@ interface Processes {
   readonly processes: readonly EdgeProcess[];
   readonly restarts: number;
   readonly retired: readonly ScopeMetrics[];
+  purge(purge: Purge): Promise<PurgeResult>;
   setConfig(config: CheckedConfig): void;
   close(): Promise<void>;
 }
@@ -126,24 +128,38 @@ async function startProcesses(
   { collector, logger }: { collector: MetricsCollector; logger: Logger },
 ): Promise<Processes> {
   if (config.disk !== undefined) await dropFoldersFrom(config.disk.path, config.processes);
-  if (config.processes === 1) {
-    const process = await serveEdge({ config, logger, collector, ...(around !== undefined && { around }) });
-    return {
-      url: process.url,
-      processes: [process],
-      restarts: 0,
-      retired: [],
-      setConfig() {},
-      close: () => process.close(),
-    };
-  }
+  if (config.processes === 1) return await startProcess(config, { collector, logger, around });
   if (script === undefined || around !== undefined) {
     throw new ProgramError("several processes are for ami-edge, not for an edge within another program");
   }
   return await superviseEdge({ config, logger, script });
 }
 
-/** A process that is no more would, when it is back one day, bring back what was purged without it. */
+/** This one is all there is. */
+async function startProcess(
+  config: CheckedConfig,
+  { collector, logger, around }: { collector: MetricsCollector; logger: Logger; around: ProgramOptions["around"] },
+): Promise<Processes> {
+  await using opened = new AsyncDisposableStack();
+  const purges = opened.use(await openProgramPurges(config, logger));
+  const process = await serveEdge({
+    ...{ config, logger, collector, purges: ownPurges(purges, logger) },
+    ...(around !== undefined && { around }),
+  });
+  opened.defer(() => process.close());
+  const resources = opened.move();
+  return {
+    url: process.url,
+    processes: [process],
+    restarts: 0,
+    retired: [],
+    purge: (purge) => purges.purge(purge),
+    setConfig() {},
+    close: () => resources.disposeAsync(),
+  };
+}
+
+/** What a process that is no more had on disk is of no use to the others. */
 async function dropFoldersFrom(path: string, processes: number): Promise<void> {
   const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -260,17 +276,8 @@ class Program implements AdministeredProgram {
     }
   }
 
-  /** Each process purges for itself, and has an id of its own for it: the first one's stands for all. */
-  async purge(purge: Purge): Promise<PurgeResult> {
-    const { processes } = this.#processes;
-    const results = await Promise.all(processes.map((process) => process.purge(purge)));
-    const [first] = results;
-    if (first === undefined || processes.length < this.config.processes) {
-      // One that is started again brings back what is on its disk.
-      const message = `${processes.length} of ${this.config.processes} processes serve, and have purged: ask again when all do`;
-      throw new CdnError("PURGE_UNAVAILABLE", message);
-    }
-    return { ...first, milliseconds: Math.max(...results.map(({ milliseconds }) => milliseconds)) };
+  purge(purge: Purge): Promise<PurgeResult> {
+    return this.#processes.purge(purge);
   }
 
   async reopenLogs(): Promise<void> {

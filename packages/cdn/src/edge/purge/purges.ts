@@ -1,5 +1,6 @@
 /** Purging as an edge has it: the log that look-ups ask, its journal, and the other edges. */
 
+import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CdnError } from "../../errors.ts";
@@ -19,6 +20,7 @@ import { type PurgesOptions, type ResolvedNetwork, resolveNetwork } from "./opti
 import { canonicalPurge, type Purge } from "./purge.ts";
 import { type Judged, PurgeLog, type Verdict } from "./purge-log.ts";
 import { createPurgeCounters, observePurges, type PurgeCounters } from "./purge-metrics.ts";
+import { type Followed, machineTime, type ReplicaNews, Replicas, type Replication } from "./replicas.ts";
 
 /** A purge that is done. */
 export interface PurgeResult {
@@ -102,7 +104,20 @@ const ALONE: ResolvedNetwork = {
  *
  * @throws {CdnError} `INVALID_OPTION`, `DISK_IN_USE` where another process has the folder, `STORE_FAILED` where it cannot be read.
  */
-export async function createPurges(options: PurgesOptions = {}): Promise<Purges> {
+export function createPurges(options: PurgesOptions = {}): Promise<Purges> {
+  return openPurges(options);
+}
+
+/** Purges of one process that others follow, see `replicas.ts`. */
+export interface FollowedPurges extends Purges {
+  /** Lets another process follow. @param tell - hands on news, in order; resolves when they are heeded. */
+  replicate(tell: (news: ReplicaNews) => Promise<unknown>): Replication;
+  /** Answers another edge's question, which somebody has checked to be one. */
+  answerExchange(question: string): Promise<string>;
+}
+
+/** {@link createPurges}, for several processes. */
+export async function openPurges(options: PurgesOptions): Promise<FollowedPurges> {
   const network = options.network === undefined ? ALONE : resolveNetwork(options.network);
   if (options.folder === undefined) return start(options, network, undefined, async () => {});
   let unlock: () => Promise<void>;
@@ -126,7 +141,7 @@ async function start(
   network: ResolvedNetwork,
   storage: JournalStorage | undefined,
   unlock: () => Promise<void>,
-): Promise<Purges> {
+): Promise<FollowedPurges> {
   const { logger = silentLogger, systemClock = () => Date.now() } = options;
   const systemTime = Math.floor(systemClock());
   const limits = options.maxEntries === undefined ? {} : { maxEntries: options.maxEntries };
@@ -139,11 +154,12 @@ async function start(
   return purges;
 }
 
-class EdgePurges implements Purges {
+class EdgePurges implements FollowedPurges {
   readonly #log: PurgeLog;
   readonly #member: PurgeMember;
   readonly #journal: Journal | undefined;
   readonly #network: PurgeNetwork;
+  readonly #replicas: Replicas;
   readonly #seen: Seen;
   readonly #options: ResolvedNetwork;
   readonly #keyOf: (target: string) => string;
@@ -188,6 +204,7 @@ class EdgePurges implements Purges {
       systemClock: systemTime,
       logger,
     });
+    this.#replicas = new Replicas(followed(this.#log, this.#member, network, clock));
     this.#counters = createPurgeCounters(network.self);
     this.#stopObserving = observePurges(this.#counters, this);
   }
@@ -259,10 +276,11 @@ class EdgePurges implements Purges {
     if (this.#closing !== undefined) throw new CdnError("CLOSED", "this edge is closed");
     const begun = this.#clock();
     const canonical = canonicalPurge(purge, this.#keyOf);
-    const { chained, generation } = this.#issue(canonical);
+    const { chained, generation, told } = this.#issue(canonical);
     this.#counters.own += 1;
     try {
       await this.#journal?.append({ kind: "changes", reset: false, purges: [chained], heads: [], recovered: false });
+      await told;
     } catch (error) {
       this.#member.forget(chained);
       throw error;
@@ -288,9 +306,18 @@ class EdgePurges implements Purges {
     );
   }
 
+  replicate(tell: (news: ReplicaNews) => Promise<unknown>): Replication {
+    return this.#replicas.join(tell);
+  }
+
+  answerExchange(question: string): Promise<string> {
+    return this.#network.answer(question);
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#stopObserving();
+      this.#replicas.close();
       await this.#network.close();
       await this.#journal?.close();
       await this.#unlock();
@@ -303,12 +330,16 @@ class EdgePurges implements Purges {
   }
 
   /** Purges here; where the other edges cannot be told, here alone. */
-  #issue(purge: Purge): { chained: ChainedPurge; generation: number } {
+  #issue(purge: Purge): { chained: ChainedPurge; generation: number; told: Promise<void> } {
+    const here = (): { generation: number; told: Promise<void> } => {
+      const generation = this.#log.purge(purge);
+      return { generation, told: this.#replicas.tell({ reset: false, purges: [purge] }) };
+    };
     try {
       const chained = this.#member.issue(purge);
-      return { chained, generation: this.#log.purge(purge) };
+      return { chained, ...here() };
     } catch (error) {
-      this.#log.purge(purge);
+      here();
       this.#journal?.append({ kind: "local", purge }).catch(() => {});
       throw error;
     }
@@ -320,7 +351,23 @@ class EdgePurges implements Purges {
     if (changes.reset) {
       this.#logger.warn({}, "some purges can no longer be told one by one: everything stored counts as purged");
     }
+    const told = this.#replicas.tell({ ...changes, purges: changes.purges.map(({ purge }) => purge) });
     const isEmpty = changes.purges.length === 0 && changes.heads.length === 0 && !changes.reset;
     await this.#journal?.append(isEmpty ? undefined : { kind: "changes", ...changes });
+    await told;
   }
+}
+
+/** What followers are told of, as it is whenever they are. */
+function followed(log: PurgeLog, member: PurgeMember, { secrets }: ResolvedNetwork, clock: () => number): Followed {
+  return {
+    log,
+    get vector() {
+      return member.vector;
+    },
+    get trustedUntil() {
+      return machineTime() + member.trustedUntil - clock();
+    },
+    secrets: secrets.length > 0 ? secrets : [randomBytes(32).toString("hex")],
+  };
 }

@@ -33,7 +33,7 @@ export interface PassingOptions {
   readonly answers: Answers;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
-  readonly onInvalidation?: (purge: Purge) => void;
+  readonly onInvalidation?: (purge: Purge) => void | Promise<void>;
   readonly purges?: PurgeJudge | undefined;
 }
 
@@ -63,7 +63,7 @@ export class Passing {
         ...(onInformational !== undefined && { onInformational }),
       });
       if (isShared) this.#noteHead(request, key, response, { requestedAt, generation });
-      if (!SAFE.has(method)) this.#invalidate(request, key, response);
+      if (!SAFE.has(method)) await this.#invalidate(request, key, response);
       counters.bypassed += 1;
       const { status } = response;
       const head = splitHeaders(response.headers);
@@ -120,7 +120,7 @@ export class Passing {
   }
 
   /** What was changed is forgotten: the URL itself, and those that the answer names where they are of the same origin (RFC 9111 §4.4). */
-  #invalidate({ method, origin, target }: RawRequest, key: string, { status, headers }: UpstreamResponse): void {
+  async #invalidate({ method, origin, target }: RawRequest, key: string, { status, headers }: UpstreamResponse) {
     const { keys, flights, onInvalidation } = this.#options;
     if (status < 200 || status >= 400) return;
     const changed = new Set([key]);
@@ -137,7 +137,7 @@ export class Passing {
     for (const each of changed) {
       flights.invalidate(each);
     }
-    onInvalidation?.({ urls: [...changed], ...groupInvalidation(method, status, headers) });
+    await onInvalidation?.({ urls: [...changed], ...groupInvalidation(method, status, headers) });
   }
 }
 

@@ -162,10 +162,7 @@ describe("a config", () => {
     [{ hedge: true }, "hedge: must be an object"],
     [{ disk: { path: "/var/cache/ami" } }, "disk.size: is missing"],
     [{ live: { prefetch: 1 } }, "live.prefetch: must be true or false"],
-    [
-      { processes: 2, purge: { self: "a", peers: [], secret: "0123456789abcdef" } },
-      "purge: needs processes: 1, as each process would be an edge of its own to the others",
-    ],
+    [{ purge: { self: "a", peers: [], secret: "short" } }, "purge.secret: must have at least 16 characters"],
   ])("%j is told in a line", (fields, line) => expect(problemsOf(fields)).toEqual([line]));
 
   test("gets a line for each thing that is wrong", () => {

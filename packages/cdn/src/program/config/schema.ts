@@ -262,7 +262,7 @@ const admin = section({
 });
 
 /** A config as it is written; and with units read and defaults filled in where every process needs the same. */
-const sections = section({
+export const edgeConfigSchema = section({
   port: v.optional(port),
   host: v.optional(text),
   name: v.optional(
@@ -336,18 +336,6 @@ const sections = section({
     {},
   ),
 });
-
-/** The same, and what its sections have to agree on. */
-export const edgeConfigSchema = v.pipe(
-  sections,
-  v.forward(
-    v.check(
-      ({ purge, processes }) => purge === undefined || processes === 1,
-      "needs processes: 1, as each process would be an edge of its own to the others",
-    ),
-    ["purge"],
-  ),
-);
 
 /** A config that has been checked: sizes in bytes, durations in milliseconds. */
 export type CheckedConfig = v.InferOutput<typeof edgeConfigSchema>;

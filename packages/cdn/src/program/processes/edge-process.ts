@@ -1,8 +1,6 @@
 /** One process of an edge as whoever runs it sees it, in this process or in another. */
 
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
-import type { Purge } from "../../edge/purge/purge.ts";
-import type { PurgeResult } from "../../edge/purge/purges.ts";
 import type { EdgeStats } from "../../edge/stats.ts";
 import type { UpstreamStats } from "../../edge/upstream/member.ts";
 import type { HotPath } from "../../watch/hot-paths.ts";
@@ -60,8 +58,6 @@ export interface EdgeProcess {
    * @throws what is wrong with it; the process then goes on as before.
    */
   reload(config: CheckedConfig): Promise<readonly string[]>;
-  /** Purges what this process has, and what the edges have that it knows. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
-  purge(purge: Purge): Promise<PurgeResult>;
   /** Opens the access log anew. */
   reopenLog(): Promise<void>;
   /** Lets answers in flight end, and then ends. Idempotent. */

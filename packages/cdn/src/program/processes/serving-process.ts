@@ -11,6 +11,7 @@ import type { MetricsCollector } from "../admin/collect-metrics.ts";
 import { type AssembledEdge, assembleEdge } from "../assemble.ts";
 import { logRenewed, readCertificate, warnOfExpired } from "../certificate.ts";
 import type { CheckedConfig } from "../config/schema.ts";
+import type { ProcessPurges } from "../purges.ts";
 import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
 
 /** Options of {@link serveEdge}. */
@@ -18,6 +19,7 @@ export interface ServeOptions {
   readonly config: CheckedConfig;
   readonly logger: Logger;
   readonly collector: MetricsCollector;
+  readonly purges: ProcessPurges;
   /** Which of the processes it is, from 0. Default 0. */
   readonly index?: number;
   /** Other processes listen on the same port. */
@@ -30,6 +32,8 @@ export interface ServeOptions {
 export interface ServingProcess extends EdgeProcess {
   readonly url: string;
   readonly port: number;
+  /** Forgets what is stored and arriving for canonical targets. */
+  invalidate(urls: readonly string[]): void;
 }
 
 /**
@@ -38,10 +42,10 @@ export interface ServingProcess extends EdgeProcess {
  * @throws {CdnError} `PORT_TAKEN`, `LISTEN_FAILED`, `INVALID_OPTION`; {@link ProgramError}.
  */
 export async function serveEdge(options: ServeOptions): Promise<ServingProcess> {
-  const { config, logger, collector, index = 0, reusePort = false, around } = options;
+  const { config, logger, collector, purges, index = 0, reusePort = false, around } = options;
   const { host, port, limits } = config;
   await using opened = new AsyncDisposableStack();
-  const edge = await assembleEdge(config, logger, index);
+  const edge = await assembleEdge(config, logger, { index, purges });
   opened.defer(() => edge.close());
   let certificate = config.tls && (await readCertificate(config.tls));
   if (certificate !== undefined) warnOfExpired(certificate, logger);
@@ -79,7 +83,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
     report: async () => state.report(),
     metrics: () => collector.collect(),
     reload,
-    purge: (purge) => edge.purges.purge(purge),
+    invalidate: (urls) => edge.invalidate(urls),
     async reopenLog() {
       edge.reopenLog();
     },

@@ -1,23 +1,23 @@
 /** Several processes that share a port: starts them, starts those again that die, and ends them. */
 
-import cluster, { type Worker } from "node:cluster";
+import cluster from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Purge } from "../../edge/purge/purge.ts";
-import type { PurgeResult } from "../../edge/purge/purges.ts";
+import type { FollowedPurges, PurgeResult } from "../../edge/purge/purges.ts";
 import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { countersOf, mergeMetrics } from "../admin/merge-metrics.ts";
 import type { CheckedConfig } from "../config/schema.ts";
+import { groupInvalidationOf, openProgramPurges } from "../purges.ts";
 import { nextRestart } from "./backoff.ts";
-import { type Ask, errorOf, type Question, type Reply } from "./channel.ts";
-import type { EdgeProcess, ProcessReport } from "./edge-process.ts";
+import type { ParentAsk } from "./channel.ts";
+import type { EdgeProcess } from "./edge-process.ts";
+import { START_DEADLINE, WorkerProcess } from "./worker-process.ts";
 
-/** Milliseconds that a worker may take to answer what costs it nothing. */
-const ANSWER_DEADLINE = 5_000;
-/** Milliseconds that a worker may take to serve. */
-const START_DEADLINE = 30_000;
+/** Milliseconds that a worker gets to forget what another one saw change. */
+const INVALIDATION_DEADLINE = 1_000;
 /** Milliseconds that a worker gets on top of its drain. */
 const CLOSE_GRACE = 2_000;
 /** Milliseconds between two looks at what workers have counted, so that little is lost with one that is killed. */
@@ -43,6 +43,8 @@ export interface Supervisor {
   readonly restarts: number;
   /** Counters of processes that are gone. */
   readonly retired: readonly ScopeMetrics[];
+  /** In all processes, and at the other edges. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
+  purge(purge: Purge): Promise<PurgeResult>;
   /** For processes that are started from now on. */
   setConfig(config: CheckedConfig): void;
   /** Ends all of them: within the drain of the config, and a little. Idempotent. */
@@ -61,7 +63,8 @@ export async function superviseEdge(options: SupervisorOptions): Promise<Supervi
   cluster.setupPrimary({ exec: script, args: [], serialization: "advanced" });
   // Where the system cannot share a port, workers share a socket: nothing then passes through this process either.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  const edge = new SupervisedEdge({ ...config, port }, logger, reusePort);
+  const purges = await openProgramPurges(config, logger);
+  const edge = new SupervisedEdge({ ...config, port }, { logger, reusePort, purges });
   try {
     await edge.start();
   } catch (error) {
@@ -114,6 +117,8 @@ class SupervisedEdge implements Supervisor {
   port = 0;
   readonly #logger: Logger;
   readonly #reusePort: boolean;
+  readonly #purges: FollowedPurges;
+  readonly #invalidateGroups: (purge: Purge) => void;
   readonly #workers: (WorkerProcess | undefined)[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #snapshots: NodeJS.Timeout;
@@ -121,16 +126,21 @@ class SupervisedEdge implements Supervisor {
   #retired: ScopeMetrics[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(config: CheckedConfig, logger: Logger, reusePort: boolean) {
+  constructor(
+    config: CheckedConfig,
+    { logger, reusePort, purges }: { logger: Logger; reusePort: boolean; purges: FollowedPurges },
+  ) {
     this.#config = config;
     this.#logger = logger;
     this.#reusePort = reusePort;
+    this.#purges = purges;
+    this.#invalidateGroups = groupInvalidationOf(purges, logger);
     this.#snapshots = setInterval(() => {
       for (const { metrics } of this.processes) void metrics().catch(() => {});
     }, SNAPSHOT_INTERVAL).unref();
   }
 
-  get processes(): readonly (EdgeProcess & WorkerProcess)[] {
+  get processes(): readonly WorkerProcess[] {
     return this.#workers.filter((worker): worker is WorkerProcess => worker?.serves === true);
   }
 
@@ -149,6 +159,10 @@ class SupervisedEdge implements Supervisor {
     this.#config = { ...config, port: this.port };
   }
 
+  purge(purge: Purge): Promise<PurgeResult> {
+    return this.#purges.purge(purge);
+  }
+
   close(drain = this.#config.drain): Promise<void> {
     this.#closing ??= this.#end(drain);
     return this.#closing;
@@ -158,15 +172,18 @@ class SupervisedEdge implements Supervisor {
     clearInterval(this.#snapshots);
     for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all(this.#workers.map((worker) => worker?.end(drain + CLOSE_GRACE)));
+    await this.#purges.close();
   }
 
   async #startWorker(index: number, failures: number): Promise<{ url: string; port: number }> {
-    const worker = new WorkerProcess(cluster.fork());
+    const worker = new WorkerProcess(cluster.fork(), (ask) => this.#answer(index, ask));
     this.#workers[index] = worker;
+    const { start: purges, leave } = this.#purges.replicate((news) => worker.tell(news));
+    void worker.exited.then(leave);
     const startedAt = performance.now();
     void worker.exited.then((how) => this.#onExit(worker, index, failures, performance.now() - startedAt, how));
     const config = this.#config;
-    const ask = { kind: "start", config, index, reusePort: this.#reusePort } as const;
+    const ask = { kind: "start", config, index, reusePort: this.#reusePort, purges } as const;
     try {
       const where = await worker.ask<{ url: string; port: number }>(ask, START_DEADLINE);
       worker.serves = true;
@@ -194,95 +211,28 @@ class SupervisedEdge implements Supervisor {
     }, delay);
     this.#timers.add(timer);
   }
-}
 
-class WorkerProcess implements EdgeProcess {
-  /** It has said that it accepts. */
-  serves = false;
-  lastMetrics: readonly ScopeMetrics[] = [];
-  readonly exited: Promise<string>;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
-  #nextId = 0;
-  #isGone = false;
-
-  constructor(worker: Worker) {
-    this.#worker = worker;
-    worker.on("message", ({ id, result, error }: Reply) => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error === undefined) waiting?.resolve(result as never);
-      else waiting?.reject(errorOf(error));
-    });
-    // What could not be said to a process that is gone, its exit tells.
-    worker.on("error", () => {});
-    this.exited = new Promise((resolve) => {
-      worker.once("exit", (code, signal) => {
-        this.#isGone = true;
-        const how = signal ?? `exit code ${code}`;
-        for (const { reject } of this.#waiting.values()) reject(new CdnError("CLOSED", `the process ended: ${how}`));
-        this.#waiting.clear();
-        resolve(how);
-      });
-    });
-    this.metrics = this.metrics.bind(this);
-  }
-
-  async ask<T>(ask: Ask, deadline = ANSWER_DEADLINE): Promise<T> {
-    if (this.#isGone || !this.#worker.isConnected()) throw new CdnError("CLOSED", "the process has ended");
-    this.#nextId += 1;
-    const id = this.#nextId;
-    const answered = new Promise<T>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    const timer = setTimeout(() => {
-      this.#waiting.get(id)?.reject(new CdnError("ABORTED", `a process did not answer within ${deadline} ms`));
-      this.#waiting.delete(id);
-    }, deadline);
-    this.#worker.send({ id, ask } satisfies Question);
-    try {
-      return await answered;
-    } finally {
-      clearTimeout(timer);
+  async #answer(index: number, ask: ParentAsk): Promise<unknown> {
+    switch (ask.kind) {
+      case "exchange":
+        return await this.#purges.answerExchange(ask.question);
+      case "invalidated":
+        return await this.#invalidate(index, ask.purge);
     }
   }
 
-  report(): Promise<ProcessReport> {
-    return this.ask({ kind: "report" });
-  }
-
-  async metrics(): Promise<ScopeMetrics[]> {
-    const metrics = await this.ask<ScopeMetrics[]>({ kind: "metrics" });
-    this.lastMetrics = metrics;
-    return metrics;
-  }
-
-  reload(config: CheckedConfig): Promise<readonly string[]> {
-    return this.ask({ kind: "reload", config }, START_DEADLINE);
-  }
-
-  purge(purge: Purge): Promise<PurgeResult> {
-    return this.ask({ kind: "purge", purge }, START_DEADLINE);
-  }
-
-  async reopenLog(): Promise<void> {
-    await this.ask({ kind: "reopenLog" });
-  }
-
-  async close(): Promise<void> {
-    await this.end(START_DEADLINE);
-  }
-
-  /** Lets it drain; kills it when it is not gone by the deadline, in milliseconds. */
-  async end(deadline: number): Promise<void> {
-    if (this.#isGone) return;
-    // Its counters are those that count for good.
-    if (this.serves) await this.metrics().catch(() => {});
-    this.ask({ kind: "close" }, deadline).catch(() => {});
-    const timer = setTimeout(() => this.kill(), deadline);
-    await this.exited;
-    clearTimeout(timer);
-  }
-
-  kill(): void {
-    this.#worker.process.kill("SIGKILL");
+  /** What one worker saw change, all forget. What one that is being started again has on disk is purged. */
+  async #invalidate(seenBy: number, purge: Purge): Promise<void> {
+    const { urls = [] } = purge;
+    this.#invalidateGroups(purge);
+    if (this.#config.disk !== undefined && this.processes.length < this.#config.processes) {
+      this.#purges.purge({ urls }).catch((error: unknown) => {
+        this.#logger.warn({ err: error }, "an invalidation is not certain");
+      });
+    }
+    const others = this.#workers.filter((worker, index) => worker !== undefined && index !== seenBy);
+    const told = others.map((worker) => worker!.ask({ kind: "invalidate", urls }, INVALIDATION_DEADLINE));
+    // One that is gone has forgotten; one that hangs is not waited for any longer.
+    await Promise.allSettled(told);
   }
 }

@@ -3,55 +3,78 @@
 import type pino from "pino";
 import { installMetrics, NO_METRICS } from "../admin/collect-metrics.ts";
 import { openProgramLog } from "../program-log.ts";
-import { type Ask, errorData, type Question, type Reply } from "./channel.ts";
+import { Channel, type Message, type ParentAsk, type WorkerAsk } from "./channel.ts";
+import { parentPurges } from "./parent-purges.ts";
 import { type ServingProcess, serveEdge } from "./serving-process.ts";
 
 /** Runs until the parent says that it is over, or is gone. */
 export function runWorker(): void {
-  let serving: ServingProcess | undefined;
-  let logger: pino.Logger | undefined;
-
-  const answer = async (ask: Ask): Promise<unknown> => {
-    switch (ask.kind) {
-      case "start": {
-        const { config, index, reusePort } = ask;
-        const collector = config.admin === false ? NO_METRICS : installMetrics();
-        logger = openProgramLog(config.log.level, { process: index });
-        serving = await serveEdge({ config, logger, collector, index, reusePort });
-        return { url: serving.url, port: serving.port };
-      }
-      case "report":
-        return await serving?.report();
-      case "metrics":
-        return await serving?.metrics();
-      case "reload": {
-        const reread = await serving?.reload(ask.config);
-        if (logger !== undefined) logger.level = ask.config.log.level;
-        return reread;
-      }
-      case "purge":
-        return await serving?.purge(ask.purge);
-      case "reopenLog":
-        return await serving?.reopenLog();
-      case "close":
-        return await serving?.close();
-    }
-  };
-  process.on("message", ({ id, ask }: Question) => {
-    void answer(ask)
-      .then(
-        (result): Reply => ({ id, result }),
-        (error: unknown): Reply => ({ id, error: errorData(error) }),
-      )
-      .then((reply) => {
-        // The parent may be gone by now.
-        if (process.connected) process.send?.(reply, () => ask.kind === "close" && process.exit());
-      });
-  });
+  const worker = new WorkerRun();
   // A terminal's Ctrl-C reaches the whole group; the parent says what becomes of it.
   process.on("SIGINT", () => {});
   process.on("SIGHUP", () => {});
   process.on("SIGUSR2", () => {});
-  process.on("SIGTERM", () => void (serving?.close() ?? Promise.resolve()).finally(() => process.exit()));
+  process.on("SIGTERM", () => void worker.close().finally(() => process.exit()));
   process.on("disconnect", () => process.exit(1));
+}
+
+class WorkerRun {
+  readonly #parent: Channel<ParentAsk, WorkerAsk>;
+  #logger: pino.Logger | undefined;
+  #purges: ReturnType<typeof parentPurges> | undefined;
+  #serving: Promise<ServingProcess> | undefined;
+
+  constructor() {
+    this.#parent = new Channel({
+      send: (message, sent) => {
+        // The parent may be gone by now.
+        if (process.connected) process.send?.(message, undefined, undefined, sent);
+      },
+      answer: (ask) => this.#answer(ask),
+      onAnswered: ({ kind }) => {
+        if (kind === "close") process.exit();
+      },
+    });
+    process.on("message", (message: Message) => this.#parent.receive(message));
+  }
+
+  async close(): Promise<void> {
+    await (await this.#serving)?.close();
+  }
+
+  async #answer(ask: WorkerAsk): Promise<unknown> {
+    switch (ask.kind) {
+      case "start": {
+        this.#serving = this.#start(ask);
+        const { url, port } = await this.#serving;
+        return { url, port };
+      }
+      case "purges":
+        // In the turn in which it comes: what is told next counts on it.
+        return this.#purges?.judge.hear(ask.news);
+      case "invalidate":
+        return (await this.#serving)?.invalidate(ask.urls);
+      case "report":
+        return await (await this.#serving)?.report();
+      case "metrics":
+        return await (await this.#serving)?.metrics();
+      case "reload": {
+        const reread = await (await this.#serving)?.reload(ask.config);
+        if (this.#logger !== undefined) this.#logger.level = ask.config.log.level;
+        return reread;
+      }
+      case "reopenLog":
+        return await (await this.#serving)?.reopenLog();
+      case "close":
+        return await this.close();
+    }
+  }
+
+  #start({ config, index, reusePort, purges }: Extract<WorkerAsk, { kind: "start" }>): Promise<ServingProcess> {
+    const logger = openProgramLog(config.log.level, { process: index });
+    this.#logger = logger;
+    this.#purges = parentPurges({ start: purges, parent: this.#parent, network: config.purge, logger });
+    const collector = config.admin === false ? NO_METRICS : installMetrics();
+    return serveEdge({ config, logger, collector, index, reusePort, purges: this.#purges });
+  }
 }

@@ -37,6 +37,7 @@ import type { Purge } from "../purge.ts";
 import { type ChainedPurge, type ChainHead, Chains } from "./chains.ts";
 import type { ExchangeAnswer, ExchangeRequest, News, Reached } from "./messages.ts";
 import { comparePositions, isBefore, type Position, START } from "./position.ts";
+import { formatVector, isReached } from "./vector.ts";
 
 /** By how much steady clocks may run apart, and then some: quartz keeps within a hundredth of this. */
 const CLOCK_DRIFT = 0.02;
@@ -185,21 +186,14 @@ export class PurgeMember {
 
   /** How far it is in each chain, as text: the same at all edges that are equally far. */
   get vector(): string {
-    this.#vector ??= this.#chains.heads
-      .map(({ source, at }) => `${source}=${at.incarnation}.${at.seq}`)
-      .sort()
-      .join(", ");
+    this.#vector ??= formatVector(this.#chains.heads);
     return this.#vector;
   }
 
   /** Whether it has everything that whoever sent this {@link vector} had. What it cannot read, it does not have. */
   covers(vector: string): boolean {
     if (vector === this.vector) return true;
-    return vector.split(",").every((member) => {
-      const [, source, incarnation, seq] = /^\s*([\w.-]{1,64})=(\d{1,16})\.(\d{1,16})\s*$/.exec(member) ?? [];
-      if (source === undefined) return vector.trim() === "";
-      return !isBefore(this.#chains.head(source).at, { incarnation: Number(incarnation), seq: Number(seq) });
-    });
+    return isReached(vector, (source) => this.#chains.head(source).at);
   }
 
   /** Edges that it is in contact with, for whoever watches. */

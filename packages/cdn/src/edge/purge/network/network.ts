@@ -1,23 +1,17 @@
 /** A {@link PurgeMember} on the network: asks the other edges over HTTP, answers them, and waits for what they say. */
 
 import { CdnError } from "../../../errors.ts";
-import { toResponse } from "../../../handler/convert.ts";
 import type { FetchHandler } from "../../../handler/fetch-handler.ts";
-import { errorResponse } from "../../../http/error-response.ts";
 import type { Logger } from "../../../logger.ts";
-import { readText } from "../read-text.ts";
 import type { ChainedPurge } from "./chains.ts";
+import { createExchangeHandler, EXCHANGE_PATH } from "./exchange-handler.ts";
 import type { Changes, EdgeStanding, PurgeMember } from "./member.ts";
 import { parseExchangeAnswer, parseExchangeRequest } from "./messages.ts";
-import { createPost, MAX_QUESTION_BYTES, type Post } from "./post.ts";
-import { checkAnswer, checkQuestion, checkSigned, SIGNATURE_FIELD, signQuestion } from "./signature.ts";
+import { createPost, type Post } from "./post.ts";
+import { checkAnswer, signQuestion } from "./signature.ts";
 
-/** Where edges ask each other, below each one's URL. */
-const EXCHANGE_PATH = "/.ami/purge/exchange";
 /** Questions to one edge at a time. More than one, so that one that hangs holds up nothing. */
 const MAX_QUESTIONS = 2;
-/** Read at a time, before anybody knows whether an edge asks. */
-const MAX_QUESTIONS_READ = 32;
 
 /** Another edge. */
 export interface PurgePeer {
@@ -71,15 +65,14 @@ export class PurgeNetwork {
   readonly #post: Post;
   readonly #lines: readonly Line[];
   readonly #waiters = new Map<ChainedPurge, Waiter>();
-  /** Questions whose bodies are being read. */
-  #reading = 0;
-  #warnedAt = Number.NEGATIVE_INFINITY;
+  readonly #handle: FetchHandler;
   readonly #closing = new AbortController();
   #look: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(parts: PurgeNetworkParts) {
     this.#parts = parts;
     this.#post = createPost(parts.leaseMs);
+    this.#handle = createExchangeHandler({ ...parts, answer: (question) => this.answer(question) });
     this.#lines = parts.peers.map((peer) => ({
       peer,
       questions: 0,
@@ -95,70 +88,18 @@ export class PurgeNetwork {
   }
 
   /** Answers other edges. To be served at `/.ami/purge/`. */
-  readonly handle: FetchHandler = async (request) => {
-    const { member, secrets, systemClock, clock, apply, logger } = this.#parts;
-    const refuse = (status: number, error: unknown): Response => {
-      const { code, message } = error instanceof CdnError ? error : new CdnError("HANDLER_FAILED", "failed to answer");
-      return toResponse(errorResponse(status, code, message), request.method);
-    };
-    if (!new URL(request.url).pathname.endsWith(EXCHANGE_PATH)) {
-      return refuse(404, new CdnError("NOT_FOUND", `edges ask at ${EXCHANGE_PATH}`));
-    }
-    if (request.method !== "POST") return refuse(405, new CdnError("METHOD_NOT_ALLOWED", "edges ask with POST"));
-    let sign: (answer: string) => string;
-    let body: string;
-    try {
-      checkSigned(request.headers, systemClock());
-    } catch (error) {
-      return refuse(401, error);
-    }
-    // Whoever reaches the edge can make it read so much before the signature can be looked at, and no more.
-    if (this.#reading >= MAX_QUESTIONS_READ)
-      return refuse(503, new CdnError("PURGE_BUSY", "too many edges ask at once"));
-    this.#reading += 1;
-    try {
-      body = await readText(request, MAX_QUESTION_BYTES);
-    } catch (error) {
-      return refuse(413, error);
-    } finally {
-      this.#reading -= 1;
-    }
-    try {
-      sign = checkQuestion(secrets, request.headers, body, systemClock());
-    } catch (error) {
-      this.#warnOfStranger(error);
-      return refuse(401, error);
-    }
-    let written: Promise<void>;
-    let answer: string;
-    try {
-      const taken = member.receive(parseExchangeRequest(body), clock());
-      written = apply(taken.changes);
-      answer = JSON.stringify(taken.answer);
-    } catch (error) {
-      logger.warn({ err: error }, "an edge asked what this one cannot answer");
-      return refuse(400, error);
-    }
-    try {
-      await written;
-    } catch (error) {
-      return refuse(503, error);
-    }
-    const headers = {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      [SIGNATURE_FIELD]: sign(answer),
-    };
-    return new Response(answer, { headers });
-  };
+  get handle(): FetchHandler {
+    return this.#handle;
+  }
 
-  /** Once a second is enough. */
-  #warnOfStranger(error: unknown): void {
-    const { clock, logger } = this.#parts;
-    const now = clock();
-    if (now - this.#warnedAt < 1000) return;
-    this.#warnedAt = now;
-    logger.warn({ err: error }, "somebody asked about purges without the right to");
+  /** Answers a question whose signature was checked. @throws {CdnError} `BAD_REQUEST`; what keeps changes from being written down. */
+  async answer(question: string): Promise<string> {
+    const { member, clock, apply } = this.#parts;
+    const { changes, answer } = member.receive(parseExchangeRequest(question), clock());
+    const written = apply(changes);
+    const text = JSON.stringify(answer);
+    await written;
+    return text;
   }
 
   /** Sends a purge that is written down to all edges. Resolves when it is settled, or too late for that. Never rejects but with `CLOSED`. */

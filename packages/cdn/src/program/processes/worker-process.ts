@@ -1,0 +1,92 @@
+/** A worker process, as its parent sees it. */
+
+import type { Worker } from "node:cluster";
+import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import type { ReplicaNews } from "../../edge/purge/replicas.ts";
+import { CdnError } from "../../errors.ts";
+import type { CheckedConfig } from "../config/schema.ts";
+import { Channel, type Message, type ParentAsk, type WorkerAsk } from "./channel.ts";
+import type { EdgeProcess, ProcessReport } from "./edge-process.ts";
+
+/** Milliseconds that a worker may take to answer what costs it nothing. */
+const ANSWER_DEADLINE = 5_000;
+/** Milliseconds that a worker may take to serve. */
+export const START_DEADLINE = 30_000;
+
+export class WorkerProcess implements EdgeProcess {
+  /** It has said that it accepts. */
+  serves = false;
+  lastMetrics: readonly ScopeMetrics[] = [];
+  readonly exited: Promise<string>;
+  readonly #worker: Worker;
+  readonly #channel: Channel<WorkerAsk, ParentAsk>;
+  #isGone = false;
+
+  /** @param answer - what it asks. */
+  constructor(worker: Worker, answer: (ask: ParentAsk) => Promise<unknown>) {
+    this.#worker = worker;
+    this.#channel = new Channel({
+      // What could not be said to a process that is gone, its exit tells.
+      send: (message, sent) => void worker.send(message, undefined, sent),
+      answer,
+    });
+    worker.on("message", (message: Message) => this.#channel.receive(message));
+    worker.on("error", () => {});
+    this.exited = new Promise((resolve) => {
+      worker.once("exit", (code, signal) => {
+        this.#isGone = true;
+        const how = signal ?? `exit code ${code}`;
+        this.#channel.end(new CdnError("CLOSED", `the process ended: ${how}`));
+        resolve(how);
+      });
+    });
+    this.metrics = this.metrics.bind(this);
+  }
+
+  /** @throws {CdnError} `CLOSED`, `ABORTED`; what the worker throws. */
+  ask<T>(ask: WorkerAsk, deadline = ANSWER_DEADLINE): Promise<T> {
+    return this.#channel.ask(ask, deadline);
+  }
+
+  /** Resolves when it heeds them. */
+  tell(news: ReplicaNews): Promise<void> {
+    return this.ask({ kind: "purges", news });
+  }
+
+  report(): Promise<ProcessReport> {
+    return this.ask({ kind: "report" });
+  }
+
+  async metrics(): Promise<ScopeMetrics[]> {
+    const metrics = await this.ask<ScopeMetrics[]>({ kind: "metrics" });
+    this.lastMetrics = metrics;
+    return metrics;
+  }
+
+  reload(config: CheckedConfig): Promise<readonly string[]> {
+    return this.ask({ kind: "reload", config }, START_DEADLINE);
+  }
+
+  async reopenLog(): Promise<void> {
+    await this.ask({ kind: "reopenLog" });
+  }
+
+  async close(): Promise<void> {
+    await this.end(START_DEADLINE);
+  }
+
+  /** Lets it drain; kills it when it is not gone by the deadline, in milliseconds. */
+  async end(deadline: number): Promise<void> {
+    if (this.#isGone) return;
+    // Its counters are those that count for good.
+    if (this.serves) await this.metrics().catch(() => {});
+    this.ask({ kind: "close" }, deadline).catch(() => {});
+    const timer = setTimeout(() => this.kill(), deadline);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  kill(): void {
+    this.#worker.process.kill("SIGKILL");
+  }
+}
