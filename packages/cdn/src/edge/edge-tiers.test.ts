@@ -48,6 +48,7 @@ async function restartable(
     purge: (purge: Parameters<Purges["purge"]>[0]) => purges!.purge(purge),
     written: () => disk!.flush(),
     entries: () => disk!.entries,
+    bytesWritten: () => disk!.stats.bytesWritten,
     resize: (maxBytes: number) => edge!.resize(maxBytes),
     ask: async (path: string, headers: Record<string, string> = {}): Promise<string> => {
       const response = await edge!.handle(new Request(`http://edge${path}`, { headers }));
@@ -116,6 +117,30 @@ test("what memory was asked for stays on disk: while it is in memory, and when i
   await fillDisk("/stayed");
   await restart();
   expect(await outcome("/stayed")).toBe("hit");
+});
+
+test("a 304 writes no body to disk again, and what it refreshed is fresh after a restart", async () => {
+  const headers = { "cache-control": "max-age=20", etag: '"1"' };
+  const { ask, restart, state, written, bytesWritten } = await restartable((_, turn) =>
+    turn > 1 ? new Response(null, { status: 304, headers }) : bytesResponse(Buffer.alloc(60_000), { headers }),
+  );
+  const outcome = async () => (await ask("/a")).split(" ").at(-1);
+  await ask("/a");
+  await written();
+  const before = bytesWritten();
+  for (let turn = 0; turn < 5; turn += 1) {
+    state.now += 21_000;
+    expect(await outcome()).toBe("fwd=stale");
+    await written();
+  }
+  expect(bytesWritten() - before).toBeLessThan(5000);
+  state.now += 10_000;
+  await restart();
+  expect(await ask("/a")).toBe(`200 ${"\0".repeat(60_000)} hit`);
+  state.now += 11_000;
+  await restart();
+  expect(await outcome()).toBe("fwd=stale");
+  expect(state.asked).toHaveLength(7);
 });
 
 test("what has seconds to live is not written", async () => {

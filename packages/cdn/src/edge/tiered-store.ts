@@ -157,7 +157,9 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     const head = encodeStoredHead(entry);
     let isWritten = isSameBody && (await disk.replaceHead(storageKey, head));
     if (this.#writing.get(storageKey) !== entry) return;
-    if (!isWritten) isWritten = await this.#writeWhole(storageKey, head, entry.body);
+    // Its body lies where it lay: somebody wants it, so it is kept when its volume leaves.
+    if (isWritten) disk.touch(storageKey);
+    else isWritten = await this.#writeWhole(storageKey, head, entry.body);
     if (this.#writing.get(storageKey) !== entry) return;
     this.#writing.delete(storageKey);
     if (!isWritten) disk.delete(storageKey);

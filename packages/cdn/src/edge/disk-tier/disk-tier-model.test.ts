@@ -8,15 +8,17 @@ import { bodyOf, freshFolder } from "./disk-tier.test-setup.ts";
 import { createDiskTier, type DiskTier } from "./disk-tier.ts";
 
 const KIB = 1024;
-const SLICE = 256;
+/** More than what is written again with a new head. */
+const SLICE = 5000;
+const LONGEST = 3 * SLICE;
 
 const key = fc.constantFrom("/a", "/b", "/c", "/d", "/e");
-const size = fc.oneof(fc.constantFrom(0, 1, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE), fc.nat(3000));
+const size = fc.oneof(fc.constantFrom(0, 1, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE), fc.nat(LONGEST));
 const put = fc.record({
   do: fc.constant("put" as const),
   key,
   size,
-  chunk: fc.integer({ min: 50, max: 900 }),
+  chunk: fc.integer({ min: 500, max: 9000 }),
   announced: fc.boolean(),
   awaited: fc.boolean(),
 });
@@ -28,12 +30,12 @@ const steps = fc.array(
     { weight: 2, arbitrary: fc.record({ do: fc.constant("head" as const), key }) },
     {
       weight: 4,
-      arbitrary: fc.record({ do: fc.constant("read" as const), key, from: fc.nat(3000), to: fc.nat(3000) }),
+      arbitrary: fc.record({ do: fc.constant("read" as const), key, from: fc.nat(LONGEST), to: fc.nat(LONGEST) }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
     {
       weight: 1,
-      arbitrary: fc.record({ do: fc.constant("crash" as const), data: fc.nat(4000), journal: fc.nat(100) }),
+      arbitrary: fc.record({ do: fc.constant("crash" as const), data: fc.nat(20_000), journal: fc.nat(100) }),
     },
   ),
   { maxLength: 60 },
@@ -44,7 +46,7 @@ type Possible = Set<string | undefined>;
 
 for (const [name, maxBytes, evicts] of [
   ["with room for everything", 4096 * KIB, false],
-  ["with room for a few objects", 32 * KIB, true],
+  ["with room for a few objects", 256 * KIB, true],
 ] as const) {
   test(`${name}, a key is answered with what was stored last, and never with anything else`, { timeout: 60_000 }, () =>
     fc.assert(

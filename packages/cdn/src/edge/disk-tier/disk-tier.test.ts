@@ -285,30 +285,42 @@ test("readers that never go on do not keep room for ever: they are broken off", 
   expect(tier.stats.corrupt).toBe(0);
 });
 
-test("a head is replaced without its body being written again", async () => {
-  const path = await freshFolder();
-  const tier = await createDiskTier({ path, maxBytes: KIB * KIB, sliceBytes: KIB });
-  await put(tier, "/large", bodyOf("/large", 20_000));
-  await put(tier, "/small", bodyOf("/small", 200));
-  await get(tier, "/large");
-  const before = tier.stats.bytesWritten;
-  expect(await tier.replaceHead("/large", Buffer.from("revalidated"))).toBe(true);
-  expect(tier.stats.bytesWritten - before).toBeLessThan(1000);
-  expect(await tier.replaceHead("/small", Buffer.from("revalidated"))).toBe(true);
-  expect(await tier.replaceHead("/none", Buffer.from("revalidated"))).toBe(false);
-  const check = async (each: DiskTier): Promise<void> => {
-    expect(await get(each, "/large")).toMatchObject({ head: "revalidated", body: sum(bodyOf("/large", 20_000)) });
-    expect(await get(each, "/small")).toMatchObject({ head: "revalidated", body: sum(bodyOf("/small", 200)) });
-  };
-  await check(tier);
-  expect((await get(tier, "/large"))!.hits).toBe(3);
-  await tier.close();
-  await check(await openTier({ path }));
-});
+test.each([
+  ["of many slices", KIB],
+  ["of one slice", 128 * KIB],
+])(
+  "a head is replaced without its body %s being written again, over and over, and it is there after a restart",
+  async (_, sliceBytes) => {
+    const path = await freshFolder();
+    const options = { path, maxBytes: 32 * KIB * KIB, sliceBytes };
+    const tier = await createDiskTier(options);
+    await put(tier, "/large", bodyOf("/large", 100_000));
+    await put(tier, "/small", bodyOf("/small", 200));
+    await get(tier, "/large");
+    const before = tier.stats.bytesWritten;
+    for (let turn = 1; turn <= 10; turn += 1) {
+      expect(await tier.replaceHead("/large", Buffer.from(`revalidated ${turn}`))).toBe(true);
+    }
+    expect(tier.stats.bytesWritten - before).toBeLessThan(20_000);
+    expect(await tier.replaceHead("/small", Buffer.from("revalidated"))).toBe(true);
+    expect(await tier.replaceHead("/none", Buffer.from("revalidated"))).toBe(false);
+    const check = async (each: DiskTier): Promise<void> => {
+      expect(await get(each, "/large")).toMatchObject({ head: "revalidated 10", body: sum(bodyOf("/large", 100_000)) });
+      const part = await get(each, "/large", 50_000, 50_010);
+      expect(part!.body).toBe(sum(bodyOf("/large", 100_000).subarray(50_000, 50_010)));
+      expect(sum((await (await each.open("/large"))!.bytes())!)).toBe(sum(bodyOf("/large", 100_000)));
+      expect(await get(each, "/small")).toMatchObject({ head: "revalidated", body: sum(bodyOf("/small", 200)) });
+    };
+    await check(tier);
+    expect((await get(tier, "/large"))!.hits).toBe(5);
+    await tier.close();
+    await check(await openTier(options));
+  },
+);
 
 test("a head is not replaced where the object is deleted or replaced meanwhile", async () => {
   const tier = await openTier();
-  for (const length of [200, 20_000]) {
+  for (const length of [200, 900, 20_000]) {
     await put(tier, "/a", bodyOf("/a", length));
     const replaced = tier.replaceHead("/a", Buffer.from("late"));
     await put(tier, "/a", bodyOf("/newer", length), "newer");

@@ -37,6 +37,11 @@ import { VolumeSet } from "./volume-set.ts";
 const SMALL_READ_BYTES = 68 * 1024;
 /** A buffer has room for a slice and the head before it. */
 const HEAD_ROOM = 4 * 1024;
+/**
+ * A body up to this size is written again with a new head, so that it is still read in one go. Of a larger one the new record says where its only
+ * slice lies.
+ */
+const REWRITTEN_BODY_BYTES = 4 * 1024;
 /** Counts up when the files change their form: what an older release wrote is dropped then. */
 const FORMAT = 1;
 const FORMAT_FILE = "format.json";
@@ -58,7 +63,7 @@ export interface DiskTier extends AsyncDisposable {
    * @returns undefined where it will not be stored: writing fails at present, too much waits to be written, or it is too large.
    */
   create(key: string, head: Uint8Array, length: number | undefined): DiskWriter | undefined;
-  /** Gives an object another head. False where it is not there, or was replaced or deleted meanwhile. */
+  /** Gives an object another head; its body is not written again, but for one of a few KiB. False where it is not there, or was replaced or deleted meanwhile. */
   replaceHead(key: string, head: Uint8Array): Promise<boolean>;
   /** Deletes an object, and one that is committed and not yet written. A writer that is not committed goes on. False where there is none. */
   delete(key: string): boolean;
@@ -253,8 +258,7 @@ class LogTier implements DiskTier {
       found.close();
       return false;
     }
-    if (count <= 1) {
-      // Its body is at hand, and with its record it is read in one go.
+    if (count <= 1 && length <= REWRITTEN_BODY_BYTES) {
       const body = await found.bytes();
       const writer = this.#write(key, head, length, place);
       if (body !== undefined && writer.append(body)) return await writer.commit();
