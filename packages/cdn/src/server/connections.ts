@@ -52,6 +52,9 @@ export class TrackedConnection {
   isRefused = false;
   /** Its reader keeps no beginning of a request: while it rests, nothing of one is there. */
   isWhole = false;
+  /** Bytes that the system was made to send past the socket, and that are still to be sent so. */
+  sentBeside = 0;
+  waitingBeside = 0;
   /** Says goodbye by the rules of its protocol. Set by the protocol's adapter where its socket's end is not enough. */
   onLeave: (() => void) | undefined;
   /** Answers 408 and closes. Set by the protocol's adapter. */
@@ -102,11 +105,11 @@ export class TrackedConnection {
 
   /** Ends it when it is over one of its limits. */
   sweep(now: number, limits: ServerLimits): void {
-    const pending = this.socket.writableLength;
+    const pending = this.socket.writableLength + this.waitingBeside;
     if (pending === 0) this.#rate = undefined;
     else {
       this.#rate ??= new SendRate();
-      if (this.#rate.isTooSlow(pending, this.socket.bytesWritten, now, limits)) {
+      if (this.#rate.isTooSlow(pending, this.socket.bytesWritten + this.sentBeside + this.waitingBeside, now, limits)) {
         this.socket.destroy();
         return;
       }

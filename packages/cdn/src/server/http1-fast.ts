@@ -21,6 +21,8 @@ import type { AdapterOptions } from "./http1.ts";
 import { isWorthKeeping, type KnownFields, type PlainRequest } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
 import { ServerRequest } from "./request.ts";
+import type { BodyCopies, BodyCopy } from "./sendfile/body-copies.ts";
+import { sendCopy } from "./sendfile/send-copy.ts";
 import { readShared, setWriteMark, unreadShared } from "./socket-inside.ts";
 
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -226,9 +228,16 @@ export class FastHttp1Connection {
     }
     const known = heads.get(headers);
     if (known !== undefined && method === "GET" && body instanceof Uint8Array && !this.#tracked.closing) {
-      if (known.status === raw.status && known.length === body.byteLength && known.length <= this.#maxWrite) {
-        this.#writeWhole(known.bytes, body, release, known);
-        return undefined;
+      if (known.status === raw.status && known.length === body.byteLength) {
+        const copy = this.#options.copies?.of(body);
+        if (copy !== undefined) {
+          this.#sendCopy(known.bytes, body, copy, release, false);
+          return undefined;
+        }
+        if (known.length <= this.#maxWrite) {
+          this.#writeWhole(known.bytes, body, release, known);
+          return undefined;
+        }
       }
     }
     const framing = framingOf(raw, method);
@@ -248,13 +257,23 @@ export class FastHttp1Connection {
       else this.#settle(undefined);
       return undefined;
     }
+    if (body instanceof Uint8Array && framing.length !== undefined) {
+      const copy = this.#options.copies?.of(body);
+      if (copy !== undefined) {
+        this.#sendCopy(head, body, copy, release, close);
+        return undefined;
+      }
+    }
     if (body instanceof Uint8Array && body.byteLength <= this.#maxWrite) {
       this.#writeWhole(head, body, release, undefined);
       if (close) this.#socket.end();
       return undefined;
     }
     this.#socket.write(head);
-    const sink = framing.length === undefined ? new ChunkedSink(this.#socket) : new LengthSink(this.#socket);
+    const sink =
+      framing.length === undefined
+        ? new ChunkedSink(this.#tracked)
+        : new LengthSink(this.#tracked, this.#options.copies);
     const chunks = body instanceof Uint8Array ? inPieces(body, this.#maxWrite) : body;
     const relayed = relay(chunks, sink, framing.length).then(() => {
       if (close) this.#socket.end();
@@ -289,6 +308,20 @@ export class FastHttp1Connection {
       socket.write(known.message);
     }
     this.#settle(release);
+  }
+
+  #sendCopy(head: Buffer, body: Uint8Array, copy: BodyCopy, release: (() => void) | undefined, close: boolean): void {
+    const socket = this.#socket;
+    socket.write(head);
+    this.#blocked = true;
+    let isAtOnce = true;
+    sendCopy(this.#tracked, copy, body, () => {
+      release?.();
+      this.#blocked = false;
+      if (close) socket.end();
+      else if (!isAtOnce) this.#proceed();
+    });
+    isAtOnce = false;
   }
 
   /** Waits, where the system did not take at once all that was written, until it has. */
@@ -354,10 +387,14 @@ export class FastHttp1Connection {
 /** A body of known length on a kept connection. */
 class LengthSink implements Sink {
   protected readonly socket: Socket;
+  readonly #tracked: TrackedConnection;
+  readonly #copies: BodyCopies | undefined;
   #onDrain: (() => void) | undefined;
 
-  constructor(socket: Socket) {
-    this.socket = socket;
+  constructor(tracked: TrackedConnection, copies?: BodyCopies) {
+    this.socket = tracked.socket;
+    this.#tracked = tracked;
+    this.#copies = copies;
   }
 
   get destroyed(): boolean {
@@ -365,8 +402,21 @@ class LengthSink implements Sink {
   }
 
   write(chunk: Uint8Array): boolean {
+    const copy = this.#copies?.of(chunk);
+    if (copy !== undefined) return this.#send(chunk, copy);
     this.socket.write(chunk);
     return this.fits();
+  }
+
+  #send(chunk: Uint8Array, copy: BodyCopy): boolean {
+    let isAtOnce = true;
+    let isSent = false;
+    sendCopy(this.#tracked, copy, chunk, () => {
+      isSent = true;
+      if (!isAtOnce) this.#onDrain?.();
+    });
+    isAtOnce = false;
+    return isSent;
   }
 
   end(): void {}

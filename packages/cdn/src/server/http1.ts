@@ -17,6 +17,7 @@ import type { PlainHeadReader } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
 import { bodyTooLarge, readBody } from "./request-body.ts";
+import type { BodyCopies } from "./sendfile/body-copies.ts";
 
 /** What the adapters of both protocols share. */
 export interface AdapterOptions {
@@ -27,6 +28,8 @@ export interface AdapterOptions {
   readonly clock: () => number;
   readonly logger: Logger;
   readonly heads: PlainHeadReader;
+  /** What bodies are sent from where they are sent often; undefined where the system or the transport cannot. */
+  readonly copies: BodyCopies | undefined;
 }
 
 /** Takes sockets and speaks HTTP/1.1 on them. */

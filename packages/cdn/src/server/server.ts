@@ -21,6 +21,10 @@ import { FastHttp1Connection } from "./http1-fast.ts";
 import { Http2Adapter } from "./http2.ts";
 import { checkLimits, resolveLimits, type ServerLimits } from "./limits.ts";
 import { PlainHeadReader } from "./plain-head.ts";
+import { BodyCopies } from "./sendfile/body-copies.ts";
+import { loadSendfile } from "./sendfile/sendfile.ts";
+
+const DEFAULT_SENDFILE_BYTES = 64 * 1024 * 1024;
 
 /** Certificate and key, PEM. */
 export interface ServerTls {
@@ -53,6 +57,11 @@ export interface ServerOptions {
   readonly gate?: ConnectionGate;
   /** Milliseconds that `close()` gives answers in flight. Default 10,000. */
   readonly closeDeadline?: number;
+  /**
+   * Bytes of memory for copies of bodies that are sent often, 32 KB and longer: cleartext HTTP/1.1 is sent from them without another copy into
+   * the kernel (sendfile(2)). Only on Linux, and where the package `koffi` is installed. 0: none. Default 64 MiB.
+   */
+  readonly sendfileBytes?: number;
   /** Length of the kernel's queue of connections not yet accepted. Default 1,024. */
   readonly backlog?: number;
   /** Several processes share the port, where the system can (Linux, BSD). Default false. */
@@ -73,6 +82,8 @@ export interface ServerStats {
   readonly refused: number;
   /** Requests handed to the handler. */
   readonly requests: number;
+  /** Bytes of bodies that were sent by sendfile(2), see `sendfileBytes`. */
+  readonly sendfileBytes: number;
 }
 
 /** A listening server. */
@@ -112,6 +123,7 @@ export interface Server extends AsyncDisposable {
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { handler, tls, http2 = true, host, path, closeDeadline = 10_000, backlog = 1024, reusePort = false } = options;
+  const { sendfileBytes = DEFAULT_SENDFILE_BYTES } = options;
   const logger = options.logger ?? silentLogger;
   const port = options.port ?? (tls === undefined ? 8080 : 8443);
   const limits = resolveLimits(options.limits);
@@ -119,7 +131,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const connections = new Connections(limits, clock, options.gate);
   const exchange = new Exchange(handler, logger);
   const heads = new PlainHeadReader(tls === undefined ? "http" : "https", limits);
-  const adapter: AdapterOptions = { exchange, connections, limits, clock, logger, heads };
+  const sendfile = tls === undefined && sendfileBytes > 0 ? await loadSendfile() : undefined;
+  const copies = sendfile && new BodyCopies(sendfile, sendfileBytes);
+  const adapter: AdapterOptions = { exchange, connections, limits, clock, logger, heads, copies };
   const http1 = new Http1Adapter(adapter);
   const h2 = http2 ? new Http2Adapter(adapter) : undefined;
 
@@ -173,6 +187,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       : listenOnPath(listener, path, backlog));
   } catch (error) {
     await connections.drain(0);
+    copies?.close();
     throw error;
   }
   listener.on("error", (error) => logger.error({ err: error }, "the listener failed"));
@@ -194,6 +209,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     await connections.drain(deadline);
     for (const socket of sockets) socket.destroy();
     await closed;
+    copies?.close();
   };
   const close = (deadline = closeDeadline): Promise<void> => {
     closing ??= drain(deadline);
@@ -221,6 +237,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       },
       get requests() {
         return exchange.requests;
+      },
+      get sendfileBytes() {
+        return copies?.sent ?? 0;
       },
     },
     updateTls({ key, cert, ...rest }) {

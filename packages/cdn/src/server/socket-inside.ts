@@ -3,6 +3,7 @@
  *
  * - Reading into one buffer that all sockets share, instead of one that is allocated for each read. `net.connect` offers it as its documented
  *   option `onread`; for sockets that a server accepted, it is reached by what that option sets, looked up once on a socket made with it.
+ * - A socket's descriptor, for calls of the system that Node does not have.
  * - Writing much at once without a `drain` event: a stream's mark is only set when it is made, here it depends on who writes.
  */
 
@@ -16,6 +17,7 @@ type OnRead = (length: number, buffer: Buffer) => boolean;
 
 interface ReadHandle {
   useUserBuffer?(buffer: Uint8Array): void;
+  readonly fd?: number;
 }
 
 type SocketInside = Socket & {
@@ -71,4 +73,10 @@ export function setWriteMark(socket: Socket, bytes: number): number {
   const state = (socket as SocketInside)._writableState;
   if (typeof state?.highWaterMark === "number") state.highWaterMark = bytes;
   return before;
+}
+
+/** The number by which the system knows a socket that is open; undefined where it has none (TLS, Windows) or is closed. */
+export function descriptorOf(socket: Socket): number | undefined {
+  const descriptor = (socket as SocketInside)._handle?.fd;
+  return descriptor !== undefined && descriptor >= 0 ? descriptor : undefined;
 }

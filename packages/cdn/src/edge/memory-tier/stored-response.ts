@@ -1,6 +1,7 @@
 /** A response as the memory tier holds it, with the answers made from it. */
 
 import type { RawResponse } from "../../handler/raw.ts";
+import { markStill } from "../../handler/still-bytes.ts";
 import { parseHttpDate, type Validators } from "../../http/conditional.ts";
 import { fieldOf } from "../../http/fields.ts";
 import type { Freshness } from "../freshness/freshness.ts";
@@ -69,6 +70,7 @@ export class StoredResponse implements Sized {
     this.headers = parts.headers;
     this.cacheStatus = parts.cacheStatus;
     this.body = parts.body;
+    markStill(parts.body);
     this.freshness = parts.freshness;
     this.vary = parts.vary;
     this.tags = parts.tags;

@@ -14,6 +14,10 @@ import type { CheckedConfig } from "../config/schema.ts";
 import type { ProcessPurges } from "../purges.ts";
 import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
 
+/** Besides what the cache may have, copies for sendfile(2) have one byte for so many of it. */
+const SENDFILE_SHARE = 8;
+const MAX_SENDFILE_BYTES = 256 * 1024 * 1024;
+
 /** Options of {@link serveEdge}. */
 export interface ServeOptions {
   readonly config: CheckedConfig;
@@ -52,6 +56,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
   const server = await createServer({
     handler: around === undefined ? edge.handler : around(edge.handler, edge.stats),
     limits,
+    sendfileBytes: Math.min(MAX_SENDFILE_BYTES, Math.floor(config.memory / config.processes / SENDFILE_SHARE)),
     reusePort,
     logger,
     ...(host !== undefined && { host }),
