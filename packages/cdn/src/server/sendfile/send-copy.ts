@@ -22,6 +22,9 @@ export function sendCopy(connection: TrackedConnection, copy: BodyCopy, bytes: U
   let at = 0;
   const end = (): void => {
     connection.waitingBeside = 0;
+    socket.allowHalfOpen = false;
+    // The client said meanwhile that it asks for no more.
+    if (socket.readableEnded) socket.end();
     onEnd();
   };
   const proceed = (error?: Error | null): void => {
@@ -32,9 +35,8 @@ export function sendCopy(connection: TrackedConnection, copy: BodyCopy, bytes: U
     }
     const sent = copy.send(descriptor, byteOffset + at, byteLength - at);
     if (sent === FAILED) {
-      connection.waitingBeside = 0;
       // If it is the socket that failed, writing finds out why.
-      socket.write(bytes.subarray(at), onEnd);
+      socket.write(bytes.subarray(at), end);
       return;
     }
     at += sent;
@@ -46,6 +48,7 @@ export function sendCopy(connection: TrackedConnection, copy: BodyCopy, bytes: U
     // It took a part: it is full, and asking again would only hear that.
     const waiting = bytes.subarray(at, at + WAITING_BYTES);
     at += waiting.byteLength;
+    socket.allowHalfOpen = true;
     connection.waitingBeside = Math.min(MAX_WRITE_BYTES, byteLength - at);
     socket.write(waiting, proceed);
   };

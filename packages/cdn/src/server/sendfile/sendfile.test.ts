@@ -169,6 +169,19 @@ describe.skipIf((await loadSendfile()) === undefined)("by sendfile", () => {
     expect(body!.equals(bytes)).toBe(true);
   });
 
+  test("a client that says at once that it asks for no more gets what it asked for", async () => {
+    const bytes = stillBytes(8 * MB);
+    const server = await serveBytes(bytes);
+    await askUntilCopied(server, `/0-${bytes.length}`);
+    const socket = asking(server, `/0-${bytes.length}`);
+    const sent = server.stats.sendfileBytes;
+    socket.end();
+    await expect.poll(() => server.stats.sendfileBytes).toBeGreaterThan(sent);
+    const body = await answersOf(socket).body();
+    expect(body.equals(bytes)).toBe(true);
+    await expect.poll(() => server.connections).toBe(0);
+  });
+
   test("a client that never reads is cut off, one that reads slowly is not", async () => {
     const bytes = stillBytes(8 * MB);
     const { clock, pass } = standing();

@@ -11,8 +11,8 @@ const MFD_CLOEXEC = 1;
 const EINTR = 4;
 const EAGAIN = 11;
 
-/** What {@link Sendfile.send} returns when the socket takes no more for now. */
-export const WOULD_BLOCK = 0;
+/** The socket takes no more for now. */
+const WOULD_BLOCK = 0;
 /** What {@link Sendfile.send} returns when the socket or the file is no good. */
 export const FAILED = -1;
 
@@ -21,7 +21,7 @@ export interface Sendfile {
   /** Makes a file in memory that has no name, and is gone with its descriptor. Undefined where there can be none: too many are open. */
   create(): number | undefined;
   close(file: number): void;
-  /** @returns bytes that the socket took, {@link WOULD_BLOCK}, or {@link FAILED}. */
+  /** @returns bytes that the socket took, 0 when it takes none now, or {@link FAILED}. */
   send(socket: number, file: number, offset: number, length: number): number;
 }
 
