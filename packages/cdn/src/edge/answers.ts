@@ -22,7 +22,7 @@ export interface AnswersOptions {
   readonly clock: () => number;
   readonly logger: Logger;
   readonly counters: EdgeCounters;
-  readonly exposeTags: boolean;
+  readonly exposeTags: () => boolean;
 }
 
 /** How an answer from the upstream came about. */
@@ -227,7 +227,7 @@ export class Answers {
   ): readonly string[] {
     const { name, exposeTags } = this.#options;
     const own = formatCacheStatus(name, status);
-    const shown = exposeTags || isFromEdge(request) ? headers : withoutCacheFields(headers);
+    const shown = exposeTags() || isFromEdge(request) ? headers : withoutCacheFields(headers);
     const fields = [...shown, "cache-status", before === undefined ? own : `${before}, ${own}`, "via", this.#via];
     if (age !== undefined) fields.push("age", String(age));
     return fields;

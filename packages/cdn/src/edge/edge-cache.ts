@@ -41,6 +41,7 @@ import {
   storagePolicyOf,
 } from "./options.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
+import type { StoragePolicy } from "./policy/storage.ts";
 import type { Purge } from "./purge/purge.ts";
 import type { PurgeJudge } from "./purge/purge-judge.ts";
 import { PURGES_SEEN_FIELD } from "./purge/seen-field.ts";
@@ -110,14 +111,16 @@ export class EdgeCache {
   readonly #answers: Answers;
   readonly #ranges: RangeAnswers;
   readonly #passing: Passing;
-  readonly #mode: RequestDirectivesMode;
+  #options: EdgeCacheOptions;
+  #policy: StoragePolicy;
   readonly #counters = createCounters();
 
   constructor(parts: EdgeCacheParts) {
     const { name, cache, clock, systemClock, upstream, timeouts, logger, disk, purges } = parts;
     const counters = this.#counters;
     this.#clock = clock;
-    this.#mode = cache.requestDirectives ?? "harmless";
+    this.#options = cache;
+    this.#policy = storagePolicyOf(cache);
     this.#keys = createCacheKeys(cache);
     this.#purges = purges;
     const memory = createTinyLfuTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES, {
@@ -127,7 +130,7 @@ export class EdgeCache {
     this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;
     this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
-    this.#answers = new Answers({ name, clock, logger, counters, exposeTags: cache.exposeTags ?? false });
+    this.#answers = new Answers({ name, clock, logger, counters, exposeTags: () => this.#options.exposeTags ?? false });
     const {
       prefetch = false,
       maxPrefetches,
@@ -150,11 +153,11 @@ export class EdgeCache {
         ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
       });
     }
-    const policy = storagePolicyOf(cache, () => memory.maxBytes);
-    const shared = { upstream, timeouts, clock, systemClock, policy, counters };
+    const shared = { upstream, timeouts, clock, systemClock, counters };
     const forwarder = this.#forwarder;
     this.#flights = new Flights({
       ...shared,
+      policy: () => this.#policy,
       tier: this.#tier,
       tiers: this.#tiers,
       live: this.#live,
@@ -162,7 +165,8 @@ export class EdgeCache {
       vary,
       purges,
     });
-    const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES, sliceAbove = DEFAULT_SLICE_ABOVE_BYTES } = cache;
+    const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES } = cache;
+    const sliceAbove = (): number => this.#options.sliceAbove ?? DEFAULT_SLICE_ABOVE_BYTES;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
     this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
     this.#passing = new Passing({
@@ -239,6 +243,10 @@ export class EdgeCache {
     }
   }
 
+  get #mode(): RequestDirectivesMode {
+    return this.#options.requestDirectives ?? "harmless";
+  }
+
   /** Purges may be missing here: nothing that is stored is served before the upstream was asked. */
   #distrusted(request: RawRequest, key: string, lookup: Lookup): RawResponse | Promise<RawResponse> {
     const isOnlyIfCached = this.#mode !== "ignore" && requestDirectivesOf(request.headers)?.onlyIfCached;
@@ -249,9 +257,19 @@ export class EdgeCache {
     return this.#through(request, key, true);
   }
 
+  /**
+   * Takes other options for what comes from now on: what is stored keeps the lifetime that it was given. Those of keys and of slices stay as they
+   * were: what is stored could not be found, nor purged, by others. What no longer fits into the memory leaves at once.
+   */
+  update(options: EdgeCacheOptions): void {
+    this.#options = options;
+    this.#policy = storagePolicyOf(options);
+    this.#tier.resize(options.maxBytes ?? DEFAULT_CACHE_BYTES);
+  }
+
   /** Bounds the memory anew; what no longer fits leaves at once. */
   resize(maxBytes: number): void {
-    this.#tier.resize(maxBytes);
+    this.update({ ...this.#options, maxBytes });
   }
 
   /** Forgets what is stored and arriving for a canonical target. */

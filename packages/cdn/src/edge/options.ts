@@ -77,17 +77,11 @@ export interface LiveOptions {
   readonly maxPrefetchBytesPerSecond?: number;
 }
 
-/**
- * What an edge stores, and for how long, where responses leave it open.
- *
- * @param maxBytes - what the memory may hold at present.
- */
-export function storagePolicyOf(cache: EdgeCacheOptions, maxBytes: () => number): StoragePolicy {
-  const { maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
+/** What an edge stores, and for how long, where responses leave it open. */
+export function storagePolicyOf(cache: EdgeCacheOptions): StoragePolicy {
+  const { maxBytes = DEFAULT_CACHE_BYTES, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES } = cache;
   return {
-    get maxObjectBytes() {
-      return Math.min(maxBytes(), maxObjectBytes);
-    },
+    maxObjectBytes: Math.min(maxBytes, maxObjectBytes),
     negativeTtl: cache.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
     heuristic: cache.heuristic ?? DEFAULT_HEURISTIC,
     staleIfDisconnected: cache.staleIfDisconnected ?? DEFAULT_STALE_IF_DISCONNECTED,

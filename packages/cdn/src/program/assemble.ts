@@ -35,6 +35,7 @@ import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import type { DiskReport } from "./processes/edge-process.ts";
 import type { ProcessPurges } from "./purges.ts";
+import { shrinkCache } from "./shrink-cache.ts";
 
 /** One request in so many is looked at for which paths are asked for most. */
 const PATH_SAMPLE = 16;
@@ -163,6 +164,9 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     log = nextLog;
     behind = nextBehind;
     front = nextFront;
+    const { maxBytes, ...options } = cacheOptions(next);
+    cache.update({ ...options, maxBytes: Math.max(maxBytes, cache.stats.bytes) });
+    await shrinkCache(cache, maxBytes);
     await closeGuards(before.guards, guards);
     if (before.log === undefined || before.log === log) return;
     await before.log.close();

@@ -4,7 +4,11 @@ import { DEFAULT_MAX_OBJECT_BYTES, type EdgeCacheOptions } from "../edge/options
 import type { CheckedConfig } from "./config/schema.ts";
 
 /** Each process has its part of the memory. */
-export function cacheOptions({ memory, processes, cache }: CheckedConfig): EdgeCacheOptions {
+export function cacheOptions({
+  memory,
+  processes,
+  cache,
+}: CheckedConfig): EdgeCacheOptions & { readonly maxBytes: number } {
   const { negativeTtl, staleIfDisconnected, heuristic, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...rest } = cache;
   const maxBytes = Math.max(1, Math.floor(memory / processes));
   return {

@@ -213,12 +213,12 @@ describe("a reload", () => {
     const upstreams = ["http://127.0.0.1:1"];
     await config.write({ upstreams });
     const edge = await program({}, { file: config.file });
-    await config.write({ upstreams, memory: "1GiB", name: "other" });
+    await config.write({ upstreams, cache: { keepParams: [] }, name: "other" });
     for (let count = 0; count < 2; count += 1) {
       const { changed, restart } = await edge.reload();
-      expect([changed, restart.toSorted()]).toEqual([[], ["memory", "name"]]);
+      expect([changed, restart.toSorted()]).toEqual([[], ["cache.keepParams", "name"]]);
     }
-    expect(edge.config).toMatchObject({ memory: 268_435_456, name: "ami-edge" });
+    expect(edge.config).toMatchObject({ cache: {}, name: "ami-edge" });
   });
 
   test("lets an answer under way end from the upstream that it began at", async () => {

@@ -96,3 +96,55 @@ test("limits hold from the reload on, and are the defaults again when they are g
   await edge.reloadWith({ upstreams });
   expect(await ok(long)).toBe(200);
 });
+
+test("memory grows and shrinks, and what fits is kept", async () => {
+  const origin = await startOrigin(
+    () => new Response(new Uint8Array(10_000), { headers: { "cache-control": "max-age=3600" } }),
+  );
+  const upstreams = [origin.url];
+  const edge = await reloadable({ upstreams, memory: "1MiB" });
+  for (let count = 0; count < 50; count += 1) await ok(`${edge.url}/${count}`);
+  expect(await edge.reloadWith({ upstreams, memory: "100KiB" })).toEqual({ changed: ["memory"], restart: [] });
+  const { memory, edge: shrunk } = (await edge.report()).total;
+  expect(memory).toBe(102_400);
+  expect(shrunk.bytes).toBeLessThanOrEqual(102_400);
+  expect(shrunk.entries).toBeGreaterThan(4);
+  await edge.reloadWith({ upstreams, memory: "1MiB" });
+  for (let count = 0; count < 50; count += 1) await ok(`${edge.url}/${count}`);
+  expect((await edge.report()).total.edge.entries).toBe(50);
+});
+
+test("cache options hold for what is stored from the reload on", async () => {
+  const origin = await startOrigin(({ url }) => {
+    const { pathname } = new URL(url);
+    if (pathname.startsWith("/missing")) return new Response(null, { status: 404 });
+    return new Response(new Uint8Array(1000), {
+      headers: { "cache-control": "max-age=60", "surrogate-key": "t", "set-cookie": "a=b" },
+    });
+  });
+  const upstreams = [origin.url];
+  const edge = await reloadable({ upstreams, cache: { negativeTtl: 0, storeSetCookie: true } });
+  const ask = async (path: string): Promise<Headers> => {
+    const response = await fetch(edge.url + path);
+    await response.arrayBuffer();
+    return response.headers;
+  };
+  const isHit = async (path: string): Promise<boolean> => {
+    await ask(path);
+    return /; hit/.test((await ask(path)).get("cache-status")!);
+  };
+  expect([await isHit("/missing/1"), await isHit("/a"), (await ask("/a")).has("surrogate-key")]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+  const cache = { negativeTtl: "1h", maxObjectBytes: 500, exposeTags: true };
+  expect(await edge.reloadWith({ upstreams, cache })).toEqual({ changed: ["cache"], restart: [] });
+  expect([await isHit("/missing/2"), await isHit("/b"), (await ask("/b")).has("surrogate-key")]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  // What was stored stays.
+  expect(await isHit("/a")).toBe(true);
+});

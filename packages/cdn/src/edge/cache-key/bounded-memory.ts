@@ -1,5 +1,7 @@
 /** What is remembered of keys: forgotten, the oldest first, where there are too many or they are too long together. */
 
+import { OldestFirst } from "../oldest-first.ts";
+
 /** Entries. */
 const MAX_ENTRIES = 16_384;
 /** Characters of all keys together: clients choose how long each is. */
@@ -8,6 +10,7 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
 /** A `Map` by key with a bound. Setting a key again makes it the newest. */
 export class BoundedMemory<Value> {
   readonly #values = new Map<string, Value>();
+  readonly #oldest = new OldestFirst(this.#values);
   #characters = 0;
 
   get size(): number {
@@ -22,10 +25,7 @@ export class BoundedMemory<Value> {
     this.delete(key);
     this.#values.set(key, value);
     this.#characters += key.length;
-    for (const oldest of this.#values.keys()) {
-      if (this.#values.size <= MAX_ENTRIES && this.#characters <= MAX_CHARACTERS) return;
-      this.delete(oldest);
-    }
+    while (this.#values.size > MAX_ENTRIES || this.#characters > MAX_CHARACTERS) this.delete(this.#oldest.next()!);
   }
 
   delete(key: string): void {

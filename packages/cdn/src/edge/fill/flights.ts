@@ -95,7 +95,8 @@ export interface FlightsOptions {
   readonly timeouts: UpstreamTimeouts;
   readonly clock: () => number;
   readonly systemClock: () => number;
-  readonly policy: StoragePolicy;
+  /** Asked for each flight: one keeps to what it began with. */
+  readonly policy: () => StoragePolicy;
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
   readonly counters: EdgeCounters;
@@ -252,7 +253,7 @@ export class Flights {
     { fullKey, suffix = "", generation, store = true }: Place,
   ): Refreshed {
     const { tier, policy, live } = this.#options;
-    const refreshed = refresh({ stored, request, head, fullKey, generation, policy, live });
+    const refreshed = refresh({ stored, request, head, fullKey, generation, policy: policy(), live });
     const { response, decision } = refreshed;
     // What an authorized client may not leave here says nothing of what was here before.
     if (!store || (!decision.store && decision.reason === "authorization")) return refreshed;
@@ -333,7 +334,7 @@ export class Flights {
       tier,
       clock,
       systemClock,
-      policy,
+      policy: policy(),
       live,
       byClient: ahead === undefined,
       bodyTimeout: timeouts.body,

@@ -1,7 +1,7 @@
 /** Whether a response may be stored, and why not. */
 
 import { expect, test } from "vitest";
-import { DEFAULT_CACHE_BYTES, storagePolicyOf } from "../options.ts";
+import { storagePolicyOf } from "../options.ts";
 import { decideStorage, type NotStoredReason, type StoragePolicy } from "./storage.ts";
 
 const now = Date.UTC(2026, 0, 1);
@@ -15,7 +15,7 @@ function decide(status: number, fields: Record<string, string>, options: Partial
     age: undefined,
     closeDelimited: false,
     ...{ requestedAt: now, receivedAt: now, systemTime: now },
-    policy: { ...storagePolicyOf({}, () => DEFAULT_CACHE_BYTES), ...options },
+    policy: { ...storagePolicyOf({}), ...options },
   });
 }
 

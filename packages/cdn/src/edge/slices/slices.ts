@@ -31,7 +31,7 @@ export interface SlicesOptions {
   readonly flights: Flights;
   readonly clock: () => number;
   readonly sliceBytes: number;
-  readonly sliceAbove: number;
+  readonly sliceAbove: () => number;
 }
 
 /** What a request for an object is about. */
@@ -97,7 +97,7 @@ export class Slices {
 
   /** Whether an answer with all of an object should rather be left, and the range that was asked for be answered by slices. */
   suits({ status, headers, length, decision }: FillHead): boolean {
-    if (status !== 200 || length === undefined || length <= this.#options.sliceAbove) return false;
+    if (status !== 200 || length === undefined || length <= this.#options.sliceAbove()) return false;
     if (!decision.store && decision.reason !== "too-large") return false;
     return versionOf(headers) !== undefined;
   }

@@ -9,16 +9,21 @@ const FIXED = [
   "host",
   "name",
   "processes",
-  "memory",
   "disk",
   "purge",
   "live",
   "metrics",
   "admin",
-  "cache",
 ] as const satisfies readonly (keyof CheckedConfig)[];
 
-/** Names of the sections that differ. */
+/** What keys are made of, and slices: what is stored, and what was purged, could not be found by others. */
+const FIXED_CACHE = [
+  "ignoreParams",
+  "keepParams",
+  "sliceBytes",
+] as const satisfies readonly (keyof CheckedConfig["cache"])[];
+
+/** Names of the sections that differ; of those of which a part needs a restart, `cache.keepParams`. */
 export interface ConfigDiff {
   /** Take effect at once. */
   readonly live: readonly string[];
@@ -29,7 +34,10 @@ export interface ConfigDiff {
 /** What changes when `after` is put into force, and what of it would not be. */
 export function diffConfigs(before: CheckedConfig, after: CheckedConfig): ConfigDiff {
   const effective = effectiveConfig(before, after);
-  return { live: namesOfDifferent(before, effective), restart: namesOfDifferent(effective, after) };
+  const restart = differing(effective, after).flatMap((name) =>
+    name === "cache" ? differing(effective.cache, after.cache).map((field) => `cache.${field}`) : name,
+  );
+  return { live: differing(before, effective), restart };
 }
 
 /** The config that is in force after a reload: the new one, with what cannot change as it was. */
@@ -37,10 +45,21 @@ export function effectiveConfig(before: CheckedConfig, after: CheckedConfig): Ch
   const kept: (keyof CheckedConfig)[] = [...FIXED];
   // A port speaks TLS or it does not.
   if ((before.tls === undefined) !== (after.tls === undefined)) kept.push("tls");
-  return { ...after, ...Object.fromEntries(kept.map((key) => [key, before[key]])) };
+  return { ...keeping(kept, before, after), cache: keeping(FIXED_CACHE, before.cache, after.cache) };
 }
 
-function namesOfDifferent(a: CheckedConfig, b: CheckedConfig): string[] {
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof CheckedConfig>;
+/** `after`, with some fields of `before`. */
+function keeping<T extends object>(fields: readonly (keyof T)[], before: T, after: T): T {
+  const kept = { ...after };
+  for (const field of fields) {
+    if (before[field] === undefined) delete kept[field];
+    else kept[field] = before[field];
+  }
+  return kept;
+}
+
+/** Names of fields in which two objects differ. */
+function differing<T extends object>(a: T, b: T): (keyof T & string)[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof T & string>;
   return [...names].filter((name) => !isDeepStrictEqual(a[name], b[name]));
 }
