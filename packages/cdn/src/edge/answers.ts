@@ -7,6 +7,7 @@ import { errorResponse } from "../http/error-response.ts";
 import type { Logger } from "../logger.ts";
 import { isPlain, partFields, select } from "./answer.ts";
 import { type CacheStatus, type ForwardReason, formatCacheStatus } from "./cache-status/cache-status.ts";
+import type { DiskHit } from "./disk-hits.ts";
 import type { FillHead } from "./fill/fill.ts";
 import type { Boarded, Flight } from "./fill/flights.ts";
 import { without } from "./fill/response-head.ts";
@@ -43,6 +44,8 @@ const STALE: Readonly<Record<StaleReason, AnswerFacts>> = {
   "max-stale": { outcome: "stale", reason: "max-stale", tier: "memory" },
 };
 
+const DISK_HIT: AnswerFacts = { outcome: "hit", tier: "disk" };
+
 /** Makes them, and counts what they are. */
 export class Answers {
   readonly #options: AnswersOptions;
@@ -67,6 +70,32 @@ export class Answers {
     if (known !== undefined) return known;
     const status = { hit: true, ttl: stored.freshness.lifetime - age } as const;
     return stored.remember(age, this.#whole(request, stored, age, status, HIT, release));
+  }
+
+  /** A hit whose bytes are sent as they are read from disk. Undefined where the first of them are damaged. */
+  async whileRead(request: RawRequest, hit: DiskHit, now: number): Promise<RawResponse | undefined> {
+    const { counters } = this.#options;
+    const { stored, length } = hit;
+    const age = Math.floor(ageOf(stored.freshness, now));
+    const cacheStatus = { hit: true, ttl: stored.freshness.lifetime - age } as const;
+    const fields = (headers: readonly string[]) => this.headers(request, headers, stored.cacheStatus, cacheStatus, age);
+    const selection = select(request, { status: stored.status, headers: stored.headers, length });
+    if (selection.kind === "bodyless" || request.method === "HEAD") {
+      hit.close();
+      counters.hits += 1;
+      const { status, headers, body } =
+        selection.kind === "bodyless"
+          ? selection.response
+          : { status: stored.status, headers: stored.headers, body: null };
+      return { status, headers: fields(headers), body, about: DISK_HIT };
+    }
+    const { start, end } = selection.kind === "part" ? selection : { start: 0, end: length };
+    const body = await hit.read(start, end);
+    if (body === undefined) return undefined;
+    counters.hits += 1;
+    counters.bytesToClients += end - start;
+    const status = selection.kind === "part" ? 206 : stored.status;
+    return { status, headers: fields(selection.headers), body, about: DISK_HIT };
   }
 
   /** What is stored, though stale. */

@@ -204,13 +204,36 @@ export class EdgeCache {
     return this.#lookUp(request, key, fullKey, stored);
   }
 
-  /** What is only on disk is taken into memory, and answered from there as everything else. */
+  /** What is only on disk is sent while it is read, or taken into memory, and answered from there as everything else. */
   async #warmed(request: RawRequest, key: string, tiers: TieredStore): Promise<RawResponse> {
     await tiers.recall(key);
     const fullKey = this.#flights.vary.keyOf(key, request.headers);
+    const sent = await this.#whileRead(request, key, fullKey, tiers);
+    if (sent !== undefined) return sent;
     await tiers.warm(fullKey);
     const answer = await this.#lookUp(request, key, fullKey, this.#flights.find(fullKey));
     return answer.about?.tier === "memory" ? { ...answer, about: { ...answer.about, tier: "disk" } } : answer;
+  }
+
+  /** Something long and fresh on disk. Undefined for what is answered otherwise. */
+  async #whileRead(
+    request: RawRequest,
+    key: string,
+    fullKey: string,
+    tiers: TieredStore,
+  ): Promise<RawResponse | undefined> {
+    const hit = await tiers.open(fullKey);
+    if (hit === undefined) return undefined;
+    const now = this.#clock();
+    const stored = this.#flights.judged(fullKey, hit.stored);
+    const isHit =
+      stored !== undefined && decideLookup(request, stored, now, this.#mode, this.#flights.isSoft(stored)) === "hit";
+    const newer = isHit ? this.#newer(request, key, now) : undefined;
+    if (!isHit || !this.#flights.isTrusted() || newer !== undefined) {
+      hit.close();
+      return newer;
+    }
+    return await this.#answers.whileRead(request, hit, now);
   }
 
   #lookUp(

@@ -1,8 +1,9 @@
-/** Memory before disk: what is stored goes into both, and what is only on disk is taken back into memory when it is asked for. */
+/** Memory before disk: what is stored goes into both, and what is only on disk is sent from there, and taken back into memory. */
 
 import type { Logger } from "../logger.ts";
 import { BoundedMemory } from "./cache-key/bounded-memory.ts";
 import type { VaryIndex } from "./cache-key/vary.ts";
+import { type DiskHit, DiskHits } from "./disk-hits.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import { ttlOf } from "./freshness/freshness.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
@@ -45,10 +46,18 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   readonly #writing = new Map<string, StoredResponse>();
   /** What was last written of what the answers for a key vary by. */
   readonly #variations = new BoundedMemory<string>();
+  readonly #hits: DiskHits;
   #looks = 0;
 
   constructor(options: TieredStoreOptions) {
     this.#options = options;
+    const { memory, disk, clock, systemClock } = options;
+    this.#hits = new DiskHits({
+      memory,
+      disk,
+      decode: (head, body, storageKey) =>
+        decodeStoredHead(head, body, storageKey, { now: clock(), systemTime: systemClock() }),
+    });
   }
 
   get bytes(): number {
@@ -74,7 +83,7 @@ export class TieredStore implements MemoryTier<StoredResponse> {
 
   set(storageKey: string, entry: StoredResponse): boolean {
     const { memory } = this.#options;
-    this.#warming.delete(storageKey);
+    this.#forgetReading(storageKey);
     const isSameBody = memory.get(storageKey)?.body === entry.body;
     this.#write(storageKey, entry, isSameBody).catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, "an object cannot be written to disk");
@@ -84,7 +93,7 @@ export class TieredStore implements MemoryTier<StoredResponse> {
 
   delete(storageKey: string): boolean {
     const wasInMemory = this.#options.memory.delete(storageKey);
-    this.#warming.delete(storageKey);
+    this.#forgetReading(storageKey);
     return this.#deleteFromDisk(storageKey) || wasInMemory;
   }
 
@@ -110,6 +119,11 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   mayHold(key: string, storageKey: string): boolean {
     const { disk, vary } = this.#options;
     return disk.has(storageKey) || (!vary.knows(key) && disk.has(key + VARIES));
+  }
+
+  /** Opens what is long and only on disk, to be sent while it is read. Undefined for everything else, and then {@link warm} is for it. */
+  open(storageKey: string): Promise<DiskHit | undefined> | undefined {
+    return this.#warming.has(storageKey) ? undefined : this.#hits.open(storageKey);
   }
 
   /** Takes what is on disk under a key into memory, where it is not there yet. Undefined where there is nothing to wait for. Never rejects. */
@@ -193,6 +207,12 @@ export class TieredStore implements MemoryTier<StoredResponse> {
   #forgetVariation(key: string): void {
     this.#variations.delete(key);
     this.#options.disk.delete(key + VARIES);
+  }
+
+  /** What is being read is not it any more. */
+  #forgetReading(storageKey: string): void {
+    this.#warming.delete(storageKey);
+    this.#hits.forget(storageKey);
   }
 
   #deleteFromDisk(storageKey: string): boolean {

@@ -50,6 +50,8 @@ const FORMAT_FILE = "format.json";
 export interface DiskTier extends AsyncDisposable {
   /** Whether an object is there, as far as the index says; opening it may still find it damaged. */
   has(key: string): boolean;
+  /** Whether an object is there whose body does not come with its head in one read. */
+  isSliced(key: string): boolean;
   /** Opens an object and counts a hit. Undefined where it is not there, or cannot be read. Never rejects. */
   open(key: string): Promise<DiskEntry | undefined>;
   /** Counts hits of an object that was answered from somewhere else, so that it is kept when its volume leaves. Default: one. */
@@ -76,6 +78,8 @@ export interface DiskTier extends AsyncDisposable {
   readonly waitingBytes: number;
   /** Bytes of the pool that are being read or sent. */
   readonly lentBytes: number;
+  /** Half the pool is with clients: what is left is for reads that nobody can hold up. */
+  readonly isCrowded: boolean;
   /** Why nothing is written at present, as the system names it (`ENOSPC`); undefined while writing works. Reading goes on. */
   readonly failed: string | undefined;
   readonly stats: DiskStats;
@@ -197,6 +201,9 @@ class LogTier implements DiskTier {
   get lentBytes(): number {
     return this.#buffers.lentBytes;
   }
+  get isCrowded(): boolean {
+    return this.#buffers.isCrowded;
+  }
   get failed(): string | undefined {
     return this.#log.failed;
   }
@@ -207,6 +214,11 @@ class LogTier implements DiskTier {
 
   has(key: string): boolean {
     return this.#closing === undefined && this.#index.find(this.#hashOf(key)) !== 0;
+  }
+
+  isSliced(key: string): boolean {
+    const id = this.#closing === undefined ? this.#index.find(this.#hashOf(key)) : 0;
+    return id !== 0 && !this.#index.placeOf(id).whole;
   }
 
   touch(key: string, hits = 1): void {

@@ -40,7 +40,12 @@ export class ReadBuffers {
 
   /** A buffer to read ahead into, where there are plenty. */
   takeSpare(): Buffer | undefined {
-    return this.#lent < this.#most * READ_AHEAD_SHARE ? this.#lend() : undefined;
+    return this.isCrowded ? undefined : this.#lend();
+  }
+
+  /** So many are lent that the rest is for those who need one. */
+  get isCrowded(): boolean {
+    return this.#lent >= this.#most * READ_AHEAD_SHARE;
   }
 
   /** Takes a buffer back, to be used again. */
