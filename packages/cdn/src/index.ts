@@ -10,6 +10,7 @@ export { type CmcdMetrics, type CmcdMode, observeCmcd, type UnreadReason } from 
 export { type Cmsd, type CmsdFacts, type CmsdOptions, createCmsd } from "./cmcd/cmsd.ts";
 export { type CmcdCollectorOptions, createCmcdCollector } from "./cmcd/collector.ts";
 export { type DuressOptions, type DuressWatch, watchDuress } from "./cmcd/duress.ts";
+export { type SendCmsdOptions, sendCmsd } from "./cmcd/send-cmsd.ts";
 export { type CmcdTap, type CmcdTapOptions, createCmcdTap } from "./cmcd/tap.ts";
 export { type CacheKeyOptions, type CacheKeys, createCacheKeys } from "./edge/cache-key/cache-key.ts";
 // Disk tier: objects that survive a restart.

@@ -64,7 +64,7 @@ export interface EdgeCacheParts {
   readonly logger: Logger;
   readonly timeouts: UpstreamTimeouts;
   readonly cache: EdgeCacheOptions;
-  /** What the edge does for live media. False: nothing but what HTTP says. Default: no prefetching. */
+  /** What the edge does for live media. False: nothing but what HTTP says, and to hand CMCD on. Default: rules, and no prefetching. */
   readonly live?: LiveOptions | false;
   /** Takes what players say of themselves. Default: nobody listens. */
   readonly cmcd?: CmcdTap;
@@ -146,9 +146,11 @@ export class EdgeCache {
         maxBytesPerSecond: maxPrefetchBytesPerSecond,
       });
     }
-    if (parts.live !== false) {
+    const { rules = parts.live !== false } = parts.live || {};
+    if (rules || prefetch || parts.cmcd !== undefined) {
       this.#live = new LiveEdge({
         clock,
+        rules,
         ...(this.#prefetcher !== undefined && { prefetcher: this.#prefetcher }),
         ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
       });

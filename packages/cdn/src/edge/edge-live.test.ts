@@ -63,6 +63,34 @@ test("without live rules its fields alone count", async () => {
   expect(state.asked).toHaveLength(1);
 });
 
+test("without live rules what comes next is fetched ahead all the same", async () => {
+  const { edge, state, get, asked, make } = live({ rules: false, prefetch: true }, { "cache-control": "max-age=60" });
+  await using _edge = edge;
+  await get("/live/index.m3u8");
+  await asked;
+  make();
+  expect(await get("/live/7.1.m4s")).toBe("part");
+  state.now = 59_000;
+  await get("/live/index.m3u8");
+  expect(state.asked).toEqual(["/live/index.m3u8", "/live/7.1.m4s"]);
+});
+
+test.each([{ rules: false }, false] as const)(
+  "CMCD is read whatever else is done for live media (%j)",
+  async (live) => {
+    const taken: string[] = [];
+    const cmcd = {
+      take({ target }: { readonly target: string }) {
+        taken.push(target);
+        return undefined;
+      },
+    };
+    await using edge = createEdge({ upstreams: [() => new Response()], live, cmcd });
+    await edge.handle(new Request("http://edge/a?CMCD=sid%3D%22s%22"));
+    expect(taken).toEqual(["/a?CMCD=sid%3D%22s%22"]);
+  },
+);
+
 test("a hinted part is asked for once, before the first viewer asks, and goes to all of them when it is made", async () => {
   const { edge, state, get, asked, make } = live({ prefetch: true }, { "cache-control": "max-age=60" });
   await using _edge = edge;

@@ -69,6 +69,11 @@ export const DEFAULT_PREFETCH_BYTES_PER_SECOND = 64 * 1024 * 1024;
 
 /** What an edge does for live media beyond HTTP. */
 export interface LiveOptions {
+  /**
+   * Whether live playlists are kept for half a part, and what is missing at the live edge as long, whatever their fields allow beyond that. False:
+   * as the fields say. Default true.
+   */
+  readonly rules?: boolean;
   /** Fetches what comes next before it is asked for: hinted parts, what playlists, `Link` fields and players announce. Default false. */
   readonly prefetch?: boolean;
   /** Fetched ahead at the same time, without hinted parts that the upstream holds. Default 16. */
@@ -105,10 +110,7 @@ export interface EdgeOptions extends UpstreamsPolicy {
    * `purges` a folder then, so that what was purged or invalidated stays so. Default: none.
    */
   readonly disk?: DiskTier;
-  /**
-   * Live playlists are kept for half a part, what is missing at the live edge as long, whatever their fields allow beyond that. False: as the fields
-   * say. Default: that, and nothing is fetched ahead.
-   */
+  /** What is done for live media. False: nothing. Default: live playlists are kept for half a part, and nothing is fetched ahead. */
   readonly live?: LiveOptions | false;
   /** From `createCmcdTap`: counts what players say by CMCD. Default: nobody listens. */
   readonly cmcd?: CmcdTap;

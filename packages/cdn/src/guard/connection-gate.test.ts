@@ -20,12 +20,22 @@ test("IPv6 is counted by /64, and never taken for IPv4", () => {
   expect(gate.open("192.0.2.1")).toBe(true);
 });
 
-test("proxies in front and addresses that nobody can read are not counted", () => {
+test("proxies in front, and addresses that nobody can read, may have as many as they like", () => {
   const gate = createConnectionGate({ perAddress: 1, exempt: ["10.0.0.0/8"] });
   for (const address of ["10.0.0.1", "10.0.0.1", "", ""]) expect(gate.open(address)).toBe(true);
-  gate.close("10.0.0.1");
-  gate.close("never seen");
+  for (const address of ["10.0.0.1", "10.0.0.1", "never seen"]) gate.close(address);
   expect(gate.size).toBe(0);
+});
+
+test("another cap counts what is open already, of those who were exempt, too", () => {
+  const gate = createConnectionGate({ perAddress: Number.POSITIVE_INFINITY, exempt: ["10.0.0.1"] });
+  for (const address of ["10.0.0.1", "192.0.2.1", "192.0.2.1"]) expect(gate.open(address)).toBe(true);
+  gate.update({ perAddress: 2, exempt: [] });
+  expect([gate.open("192.0.2.1"), gate.open("10.0.0.1"), gate.open("10.0.0.1")]).toEqual([false, true, false]);
+  gate.close("192.0.2.1");
+  expect(gate.open("192.0.2.1")).toBe(true);
+  expect(() => gate.update({ perAddress: 0 })).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
+  expect(gate.open("192.0.2.1")).toBe(false);
 });
 
 test("with more addresses than it counts, those beyond are let in", () => {

@@ -1,7 +1,7 @@
 /** How many connections an address may have open. */
 
 import { CdnError } from "../errors.ts";
-import { type CidrSet, createCidrSet } from "./address/cidr-set.ts";
+import { createCidrSet } from "./address/cidr-set.ts";
 import { type ClientAddress, parseAddress } from "./address/client-address.ts";
 
 /** Addresses that are counted at a time, about 100 bytes each. Those beyond are not counted: better one too many than an innocent shut out. */
@@ -19,6 +19,12 @@ export interface ConnectionGateOptions {
 
 /** Counts connections. */
 export interface ConnectionGate {
+  /**
+   * Another cap from now on, of all connections that are open. Nobody is sent away for it.
+   *
+   * @throws {CdnError} `INVALID_OPTION`. The old one stays then.
+   */
+  update(cap: Pick<ConnectionGateOptions, "perAddress" | "exempt">): void;
   /** Whether a new connection may stay. Where it may, `close` has to be called once when it ends; where it may not, not. */
   open(address: string): boolean;
   close(address: string): void;
@@ -31,29 +37,36 @@ export interface ConnectionGate {
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function createConnectionGate(options: ConnectionGateOptions): ConnectionGate {
-  const { perAddress, exempt = [], maxAddresses = MAX_COUNTED_ADDRESSES } = options;
-  if (!(perAddress >= 1 && maxAddresses >= 1)) {
-    throw new CdnError("INVALID_OPTION", `perAddress is ${perAddress}, maxAddresses ${maxAddresses}: give at least 1`);
-  }
-  const exempted = createCidrSet(exempt);
-  // Entries go when their last connection does, so it is never larger than the connections of the server.
+export function createConnectionGate({
+  maxAddresses = MAX_COUNTED_ADDRESSES,
+  ...cap
+}: ConnectionGateOptions): ConnectionGate {
+  if (!(maxAddresses >= 1)) throw new CdnError("INVALID_OPTION", `maxAddresses is ${maxAddresses}: give at least 1`);
+  let { perAddress, exempted } = readCap(cap);
+  // Entries go when their last connection does, so it is never larger than the connections of the server. Those who are exempt are counted, too:
+  // they may not always be.
   const open = new Map<number | bigint, number>();
   return {
     open(text) {
-      const key = keyOf(text, exempted);
-      if (key === undefined) return true;
+      const address = parseAddress(text);
+      if (address === undefined) return true;
+      const key = keyOfAddress(address);
       const count = open.get(key) ?? 0;
-      if (count >= perAddress) return false;
+      if (count >= perAddress && !exempted.has(address)) return false;
       if (count > 0 || open.size < maxAddresses) open.set(key, count + 1);
       return true;
     },
     close(text) {
-      const key = keyOf(text, exempted);
-      const count = key === undefined ? undefined : open.get(key);
-      if (key === undefined || count === undefined) return;
+      const address = parseAddress(text);
+      if (address === undefined) return;
+      const key = keyOfAddress(address);
+      const count = open.get(key);
+      if (count === undefined) return;
       if (count > 1) open.set(key, count - 1);
       else open.delete(key);
+    },
+    update(next) {
+      ({ perAddress, exempted } = readCap(next));
     },
     get size() {
       return open.size;
@@ -61,9 +74,9 @@ export function createConnectionGate(options: ConnectionGateOptions): Connection
   };
 }
 
-function keyOf(text: string, exempted: CidrSet): number | bigint | undefined {
-  const address = parseAddress(text);
-  return address === undefined || exempted.has(address) ? undefined : keyOfAddress(address);
+function readCap({ perAddress, exempt = [] }: Pick<ConnectionGateOptions, "perAddress" | "exempt">) {
+  if (!(perAddress >= 1)) throw new CdnError("INVALID_OPTION", `perAddress is ${perAddress}: give at least 1`);
+  return { perAddress, exempted: createCidrSet(exempt) };
 }
 
 /** An IPv4 address as a number; of an IPv6 address the first 64 bits, which are what a client is given to choose in (RFC 6177). */

@@ -106,7 +106,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     clock,
     purges: purges.judge,
     onInvalidation: purges.onInvalidation,
-    live: config.live.rules && { prefetch: config.live.prefetch },
+    live: { rules: config.live.rules, prefetch: config.live.prefetch },
     ...(cmcd !== undefined && { cmcd: createCmcdTap({ metrics: cmcd, clock }) }),
     ...(disk !== undefined && { disk }),
     systemClock: () => Date.now(),

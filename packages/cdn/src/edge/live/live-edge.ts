@@ -11,7 +11,7 @@
 import type { Cmcd } from "../../cmcd/cmcd.ts";
 import type { CmcdTap } from "../../cmcd/tap.ts";
 import type { RawRequest } from "../../handler/raw.ts";
-import { isPlaylist, type LiveRules, liveRulesFor, readPlaylist } from "./live-rules.ts";
+import { isPlaylist, type LiveAnswer, type LiveRules, liveRulesFor, readPlaylist } from "./live-rules.ts";
 import { LiveStreams } from "./live-streams.ts";
 import type { Prefetcher } from "./prefetch.ts";
 
@@ -30,11 +30,15 @@ export interface ArrivedAnswer {
 export interface LiveEdgeOptions {
   /** Milliseconds, steady. */
   readonly clock: () => number;
+  /** False: everything is kept as its fields say. Default true. */
+  readonly rules?: boolean;
   /** Default: nothing is fetched ahead. */
   readonly prefetcher?: Prefetcher;
   /** Default: CMCD is not read. */
   readonly cmcd?: CmcdTap;
 }
+
+const NO_RULES: LiveRules = { kind: "other" };
 
 export class LiveEdge {
   readonly #streams = new LiveStreams();
@@ -57,7 +61,7 @@ export class LiveEdge {
     const isRead = status === 200 && isPlaylist(key, headers);
     if (status === 200 && !isRead) prefetcher?.answered({ key, headers, byClient });
     const stream = isRead || status === 404 || status === 410 ? this.#streams.of(key, clock()) : undefined;
-    return liveRulesFor({ target: key, status, headers, stream });
+    return this.#rulesFor({ target: key, status, headers, stream });
   }
 
   /**
@@ -73,6 +77,10 @@ export class LiveEdge {
       const hls = read.format === "hls" ? read.hls : undefined;
       this.#options.prefetcher?.answered({ key, headers, hls, byClient });
     }
-    return liveRulesFor({ target: key, status, headers, read, stream: this.#streams.of(key, now) });
+    return this.#rulesFor({ target: key, status, headers, read, stream: this.#streams.of(key, now) });
+  }
+
+  #rulesFor(answer: LiveAnswer): LiveRules {
+    return this.#options.rules === false ? NO_RULES : liveRulesFor(answer);
   }
 }

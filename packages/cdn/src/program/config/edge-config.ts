@@ -226,7 +226,7 @@ export interface PurgeConfig {
   readonly secret: string;
 }
 
-/** Live media. */
+/** Live media. Each of these is there without the others. */
 export interface LiveConfig {
   /** Whether live playlists are kept for half a part, and what is missing at the live edge as long. Default true. */
   readonly rules?: boolean;
