@@ -43,8 +43,9 @@ function live(options: LiveOptions | false, fields: Record<string, string>) {
 test.each([
   ["a longer lifetime", { "cache-control": "max-age=60" }, 2],
   ["no lifetime", {}, 2],
+  ["no-cache for players alone", { "cache-control": "no-cache", "cdn-cache-control": "max-age=1" }, 2],
   ["no-cache", { "cache-control": "no-cache" }, 4],
-])("a live playlist with %s is kept for half a part", async (_, fields, requests) => {
+])("a live playlist with %s is kept for half a part where it may be", async (_, fields, requests) => {
   const { edge, state, get } = live({}, fields as Record<string, string>);
   await using _edge = edge;
   for (const now of [0, 400, 600, 1000]) {
@@ -52,6 +53,14 @@ test.each([
     expect(await get("/live/index.m3u8")).toBe(playlist);
   }
   expect(state.asked).toHaveLength(requests);
+});
+
+test("players are told no-cache by a playlist that an edge keeps", async () => {
+  const { edge } = live({}, { "cache-control": "no-cache", "cdn-cache-control": "max-age=1" });
+  await using _edge = edge;
+  const answers = [1, 2].map(async () => await edge.handle(new Request("http://edge/live/index.m3u8")));
+  const [, second] = await Promise.all(answers);
+  expect(second!.headers.get("cache-control")).toBe("no-cache");
 });
 
 test("without live rules its fields alone count", async () => {

@@ -124,6 +124,7 @@ test.each([
   [{ "cache-control": "max-age=60", "set-cookie": "a=b" }, "set-cookie"],
   [{ "cache-control": "max-age=60", vary: "*" }, "vary-star"],
   [{}, "no-lifetime"],
+  [{ "cache-control": "no-cache" }, "no-cache"],
 ])("%j is not stored: %s", async (fields, reason) => {
   const { state, edge, ask } = cached(fields as Record<string, string>);
   expect((await ask("/a")).headers.get("cache-status")).toBe(`ami-edge; fwd=uri-miss; detail=${reason}`);

@@ -32,11 +32,12 @@ test("a live stream's handler gets the path relative to the stream, and its answ
   expect(await (await ask("/live/caf%C3%A9/x")).text()).toBe("GET /x");
 });
 
-test("what is live is listed, and the list is never kept", async () => {
+test("what is live is listed, and the list is kept by edges alone, for a second", async () => {
   const ask = await origin();
   const response = await ask("/live.json");
   expect(await response.json()).toEqual({ streams: [{ name: "demo", startedAt: "2026-01-01T00:00:00Z" }] });
   expect(response.headers.get("cache-control")).toBe("no-cache");
+  expect(response.headers.get("cdn-cache-control")).toBe("max-age=1");
 });
 
 test("an object comes with what caches and browsers need to know", async () => {

@@ -44,6 +44,9 @@ const METHODS = "GET, HEAD, OPTIONS";
 /** How long a cache may remember that something is not there: at the live edge it may be there a part later. */
 const NOT_FOUND_CACHING = "public, max-age=1";
 
+/** No browser keeps what is live; an edge may for a second, so that not each viewer's question comes here (RFC 9213). */
+const LIST_CACHING = { "cache-control": "no-cache", "cdn-cache-control": "max-age=1" };
+
 /** How each error is answered. */
 const STATUS: Partial<Record<CdnErrorCode, number>> = {
   INVALID_PATH: 400,
@@ -73,7 +76,7 @@ export function createOrigin(options: OriginOptions): FetchHandler {
     }
     const [root, ...segments] = decodeSegments(path);
     if (root === "live.json" && segments.length === 0 && live !== undefined) {
-      return Response.json({ streams: live.list() }, { headers: { "cache-control": "no-cache" } });
+      return Response.json({ streams: live.list() }, { headers: LIST_CACHING });
     }
     if (root === "vod" && vod !== undefined) return await serveObject(vod, segments.join("/"), request, vodCaching);
     const [name, ...rest] = segments;

@@ -257,6 +257,13 @@ describe("headers", () => {
   });
 });
 
+test("the newest playlist may be kept by an edge, though by no player; what a reload names needs no such word", async () => {
+  await using scene = await live();
+  const fields = async (path: string) => (await scene.get(path)).headers.get("CDN-Cache-Control");
+  expect(await fields("/720p/index.m3u8")).toBe("max-age=1");
+  expect(await fields("/720p/index.m3u8?_HLS_msn=3&_HLS_part=0")).toBeNull();
+});
+
 test("a whole answer carries its bytes for a server that can send them without a stream, a growing one does not", async () => {
   await using scene = await live();
   const tag = Symbol.for("@ami-streams/cdn.responseBytes");

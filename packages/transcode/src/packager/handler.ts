@@ -44,6 +44,11 @@ const PLAYLIST = "application/vnd.apple.mpegurl";
 const IMMUTABLE = "public, max-age=31536000, immutable";
 /** Where @ami-streams/cdn's server looks for a whole body, to send it without a web stream. It is no dependency of this package. */
 const wholeBody = Symbol.for("@ami-streams/cdn.responseBytes");
+/**
+ * A player must not keep the newest playlist, but an edge may, so that not each player's question comes here: the least that whole seconds can say
+ * (RFC 9213). The edge of @ami-streams/cdn makes half a part of it.
+ */
+const NEWEST_AT_EDGES = { "CDN-Cache-Control": "max-age=1" };
 const NAME = /^[A-Za-z0-9._-]+$/;
 
 /** Answers a request whose path is relative to the stream. Never throws. */
@@ -161,9 +166,9 @@ async function blockingPlaylist(
   if (verdict !== "there") return verdict === "gone" || stream.closed ? notFound() : unavailable();
   const state = stream.state ?? first;
   const body = writeMediaPlaylist(lowLatencyPlaylist(stream.window, rendition, state, directives.skip));
+  if (msn === undefined) return text(body, PLAYLIST, "no-cache", NEWEST_AT_EDGES);
   // Whoever asks for the same part again gets the same answer: the URL names its state (RFC 8216bis §6.2.5.2).
-  const control = msn === undefined ? "no-cache" : `max-age=${6 * state.targetDuration}`;
-  return text(body, PLAYLIST, control);
+  return text(body, PLAYLIST, `max-age=${6 * state.targetDuration}`);
 }
 
 async function media(
@@ -245,8 +250,8 @@ function whole(bytes: Uint8Array<ArrayBuffer>, type: string): Response {
   return Object.assign(response, { [wholeBody]: bytes });
 }
 
-function text(body: string, type: string, cacheControl: string): Response {
-  return new Response(body, { headers: { "Content-Type": type, "Cache-Control": cacheControl } });
+function text(body: string, type: string, cacheControl: string, more: Record<string, string> = {}): Response {
+  return new Response(body, { headers: { "Content-Type": type, "Cache-Control": cacheControl, ...more } });
 }
 
 function notFound(): Response {

@@ -71,6 +71,8 @@ const refused: [number, Record<string, string>, NotStoredReason][] = [
   [200, { ...fresh, vary: "accept, *" }, "vary-star"],
   [200, { ...fresh, "content-length": "99999999999" }, "too-large"],
   [200, {}, "no-lifetime"],
+  [200, { "cache-control": "max-age=0" }, "no-lifetime"],
+  [200, { "cache-control": "no-cache" }, "no-cache"],
   [206, fresh, "content-range"],
   [304, fresh, "status"],
   [599, { "cache-control": "max-age=60, no-store, must-understand" }, "status"],

@@ -27,6 +27,8 @@ export type NotStoredReason =
   | "authorization"
   /** A status which nobody may keep, or without permission. */
   | "status"
+  /** To be asked about each time, and nothing to ask by. */
+  | "no-cache"
   /** Stale at once, and nothing to ask again by. */
   | "no-lifetime"
   /** Nobody knows whether it is whole. */
@@ -98,7 +100,7 @@ export function decideStorage(input: StorageInput): StorageDecision {
   const freshness = input.fromPeer === true ? asCopy(ruled) : ruled;
   const canRevalidate = fieldOf(headers, "etag") !== undefined || fieldOf(headers, "last-modified") !== undefined;
   if (freshness.lifetime <= 0 && !canRevalidate && freshness.staleIfError === 0) {
-    return { store: false, reason: "no-lifetime" };
+    return { store: false, reason: directives.noCache ? "no-cache" : "no-lifetime" };
   }
   const withheld = [...directives.privateFields, ...directives.noCacheFields];
   return { store: true, freshness, vary, withheld };
@@ -141,5 +143,6 @@ export function isPersonal({ headers }: Pick<RawRequest, "headers">): boolean {
 export function isShareable(decision: StorageDecision, status: number, personal: boolean): boolean {
   if (decision.store) return decision.freshness.lifetime > decision.freshness.initialAge || !personal;
   if (personal) return false;
-  return decision.reason === "no-lifetime" || (decision.reason === "status" && status >= 400);
+  if (decision.reason === "status") return status >= 400;
+  return decision.reason === "no-lifetime" || decision.reason === "no-cache";
 }
