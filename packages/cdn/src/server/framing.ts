@@ -15,6 +15,14 @@ export interface Framing {
 }
 
 /**
+ * Whether an answer of this status has no content whatever its fields say (RFC 9110 §15.3.5, §15.3.6): a length among them is left out. Some origins send
+ * one.
+ */
+export function isEmptyByStatus(status: number): boolean {
+  return status === 204 || status === 205;
+}
+
+/**
  * Reads the framing of an answer.
  *
  * @returns why the answer cannot be sent, where what follows it on the connection could be taken for its body or the reverse.
@@ -22,6 +30,7 @@ export interface Framing {
 export function framingOf({ status, headers, body }: RawResponse, method: string): Framing | string {
   // 1xx and upgrades belong to the adapters.
   if (!(Number.isInteger(status) && status >= 200 && status <= 999)) return `${status} is no final status`;
+  if (isEmptyByStatus(status)) return { length: 0, stated: false, bodyless: true };
   const bodyless = body === null || method === "HEAD" || isBodyless(status);
   const length = contentLengthOf(headers);
   for (let at = 0, lengths = 0; at < headers.length; at += 2) {

@@ -16,7 +16,7 @@ import { formatHttpDate } from "../http/conditional.ts";
 import { fieldOf } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
-import { type Framing, framingOf } from "./framing.ts";
+import { type Framing, framingOf, isEmptyByStatus } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
 import { isWorthKeeping, type KnownFields, type PlainRequest } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
@@ -31,6 +31,7 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const JOIN_BYTES = 2048;
 
 /** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
+// RFC 9110 §8.6: a 204 has no length, not even that of nothing.
 const NEVER_A_BODY = /^(?:204|304)$/;
 /** Below, an answer that the system did not take at once holds up nothing. */
 const MAX_WAITING_BYTES = 64 * 1024;
@@ -350,8 +351,7 @@ export class FastHttp1Connection {
       const name = headers[at]!;
       const value = headers[at + 1]!;
       if (name === "connection" || name === "transfer-encoding" || name === "keep-alive") continue;
-      // RFC 9110 §8.6: a 204 has no length, not even that of nothing.
-      if (status === 204 && name === "content-length") continue;
+      if (name === "content-length" && isEmptyByStatus(status)) continue;
       if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return this.#refuse(raw, `its field ${name} is not HTTP`);
       if (name === "date") dated = true;
       text += `${name}: ${value}\r\n`;
@@ -366,7 +366,10 @@ export class FastHttp1Connection {
   }
 
   #refuse({ status }: RawResponse, why: string): undefined {
-    this.#options.logger.error({ status }, `a handler gave an answer that is not HTTP: ${why}`);
+    this.#options.logger.error(
+      { status, target: this.#current?.target },
+      `a handler gave an answer that is not HTTP: ${why}`,
+    );
   }
 
   #leaveTo(rest: Buffer): void {

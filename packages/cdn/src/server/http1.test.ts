@@ -272,6 +272,21 @@ test.each([
   await expect.poll(() => released).toBe(2);
 });
 
+test.each([204, 205])(
+  "an answer %i is sent without the length that its handler gives it, on any path",
+  async (status) => {
+    const raw = { status, headers: ["content-length", "5"], body: null };
+    const server = await serve(Object.assign(() => new Response(), { [rawHandler]: () => raw }));
+    const heads = ["", "TE: trailers\r\n"].map((field) =>
+      exchange(server, `GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${field}\r\n`),
+    );
+    for (const answer of await Promise.all(heads)) {
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(answer.toLowerCase()).not.toContain("content-length: 5");
+    }
+  },
+);
+
 test.each([204, 205, 304])("an answer %i ends with its head, and the next one is understood", async (status) => {
   const answers = (path: string): RawResponse =>
     path === "/end" ? { status: 200, headers: [], body: Buffer.from("end") } : { status, headers: [], body: null };

@@ -11,7 +11,7 @@ import type { Logger } from "../logger.ts";
 import { connectionOf } from "./connection.ts";
 import type { Connections, TrackedConnection } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
-import { framingOf } from "./framing.ts";
+import { framingOf, isEmptyByStatus } from "./framing.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { PlainHeadReader } from "./plain-head.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
@@ -162,7 +162,8 @@ export class Http1Adapter {
       if (typeof framing === "string") throw new CdnError("HANDLER_FAILED", framing);
       response.writeHead(raw.status, withoutFraming(raw));
     } catch (error) {
-      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave an answer that is not HTTP");
+      const about = { err: error, status: raw.status, target: message.url };
+      this.#options.logger.error(about, "a handler gave an answer that is not HTTP");
       letGo(body);
       response.destroy();
       return;
@@ -231,7 +232,7 @@ function withoutFraming({ status, headers }: RawResponse): string[] {
   const fields: string[] = [];
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!;
-    if (name === "transfer-encoding" || name === "keep-alive" || (name === "content-length" && status === 204))
+    if (name === "transfer-encoding" || name === "keep-alive" || (name === "content-length" && isEmptyByStatus(status)))
       continue;
     if (name !== "connection" || headers[at + 1] === "close") fields.push(name, headers[at + 1]!);
   }

@@ -15,7 +15,7 @@ import type { RawResponse } from "../handler/raw.ts";
 import { hopByHop } from "../http/fields.ts";
 import { connectionOf } from "./connection.ts";
 import { SendRate, type TrackedConnection } from "./connections.ts";
-import { framingOf } from "./framing.ts";
+import { framingOf, isEmptyByStatus } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
 import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { readHead, ServerRequest } from "./request.ts";
@@ -98,7 +98,7 @@ export class Http2Adapter {
         return;
       }
       connection.begin();
-      const entry: OpenStream = { stream, rate: new SendRate(), written: 0 };
+      const entry: OpenStream = { stream, target: headers[":path"], rate: new SendRate(), written: 0 };
       open.add(entry);
       stream.on("error", (error) => this.#options.logger.debug({ err: error }, "an HTTP/2 stream failed"));
       stream.on("close", () => {
@@ -158,7 +158,8 @@ export class Http2Adapter {
       if (typeof framing === "string") throw new CdnError("HANDLER_FAILED", framing);
       stream.respond(this.#fieldsOf(raw), { endStream: framing.bodyless });
     } catch (error) {
-      this.#options.logger.error({ err: error, status: raw.status }, "a handler gave an answer that is not HTTP");
+      const about = { err: error, status: raw.status, target: entry.target };
+      this.#options.logger.error(about, "a handler gave an answer that is not HTTP");
       letGo(body);
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       return;
@@ -192,7 +193,7 @@ export class Http2Adapter {
     fields[":status"] = String(status);
     for (let at = 0; at < headers.length; at += 2) {
       const name = headers[at]!;
-      if (isHopByHop(name)) continue;
+      if (isHopByHop(name) || (name === "content-length" && isEmptyByStatus(status))) continue;
       const before = fields[name];
       fields[name] = before === undefined ? headers[at + 1]! : [before, headers[at + 1]!].flat();
     }
@@ -203,6 +204,7 @@ export class Http2Adapter {
 
 interface OpenStream {
   readonly stream: ServerHttp2Stream;
+  readonly target: string | undefined;
   readonly rate: SendRate;
   /** Body bytes handed over to the stream. */
   written: number;

@@ -13,7 +13,7 @@ import { peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import { createServer, type ServerTls } from "../../server/server.ts";
-import { gate, upstream } from "../edge.test-setup.ts";
+import { gate, serveEdge, upstream } from "../edge.test-setup.ts";
 import { createHttpUpstream, type HttpUpstreamOptions } from "./http-upstream.ts";
 import { ask, listenOnSocket, send, textOf } from "./upstream.test-setup.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream } from "./upstream.ts";
@@ -49,6 +49,19 @@ async function counting(listener: (url: string, response: ServerResponse) => voi
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, state };
 }
+
+test.each([204, 205])("an answer %i has no content, whatever length its upstream gives it", async (status) => {
+  const { url } = await counting((path, response) => {
+    if (path === "/next") response.end("next");
+    else response.writeHead(status, { "content-length": "5" }).end("hello");
+  });
+  const { edge, url: edgeUrl } = await serveEdge({ upstreams: [url] });
+  const answer = await fetch(`${edgeUrl}/empty`);
+  expect([answer.status, await answer.text()]).toEqual([status, ""]);
+  expect(answer.headers.get("content-length")).not.toBe("5");
+  expect(await (await fetch(`${edgeUrl}/next`)).text()).toBe("next");
+  expect(edge.stats.errors).toBe(0);
+});
 
 test("an answer that nobody reads keeps its connection where little of it is missing", async () => {
   const [released, release] = gate();

@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import type { ConnectionOptions } from "node:tls";
 import { buildConnector, errors, Pool } from "undici";
 import { CdnError } from "../../errors.ts";
+import { letGo } from "../../handler/let-go.ts";
 import { type ExchangeHead, exchange } from "./http-exchange.ts";
 import {
   isHeld,
@@ -202,6 +203,11 @@ function noteErrors(socket: Socket, ofKept: WeakSet<object>): void {
 }
 
 function toResponse({ status, headers, framed, body }: ExchangeHead, method: string): UpstreamResponse {
+  if (status === 204 || status === 205) {
+    // Neither has content (RFC 9110 §15.3.5, §15.3.6); what an origin sends all the same would be no body of a `Response` either.
+    letGo(body);
+    return { status, headers: withoutLength(headers), body: null, closeDelimited: false };
+  }
   let isDelimited = framed || method === "HEAD" || status === 204 || status === 304;
   let hasLength = false;
   for (let at = 0; at < headers.length; at += 2) {
@@ -213,6 +219,10 @@ function toResponse({ status, headers, framed, body }: ExchangeHead, method: str
   if (closeDelimited) return { status, headers, body: oneChunk(body), closeDelimited };
   if (!hasLength) headers.push("content-length", String(body.byteLength));
   return { status, headers, body, closeDelimited };
+}
+
+function withoutLength(headers: readonly string[]): string[] {
+  return headers.filter((_, at) => headers[at - (at % 2)] !== "content-length");
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
