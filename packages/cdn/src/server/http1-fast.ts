@@ -18,12 +18,13 @@ import { connectionOf } from "./connection.ts";
 import type { TrackedConnection } from "./connections.ts";
 import { type Framing, framingOf, isEmptyByStatus } from "./framing.ts";
 import type { AdapterOptions } from "./http1.ts";
+import { ChunkedSink, LengthSink, MAX_WAITING_BYTES } from "./http1-sinks.ts";
 import { isWorthKeeping, type KnownFields, type PlainRequest } from "./plain-head.ts";
-import { inPieces, MAX_WRITE_BYTES, relay, type Sink } from "./relay.ts";
+import { inPieces, MAX_WRITE_BYTES, relay } from "./relay.ts";
 import { ServerRequest } from "./request.ts";
-import type { BodyCopies, BodyCopy } from "./sendfile/body-copies.ts";
+import type { BodyCopy } from "./sendfile/body-copies.ts";
 import { sendCopy } from "./sendfile/send-copy.ts";
-import { readShared, setWriteMark, unreadShared } from "./socket-inside.ts";
+import { readShared, unreadShared } from "./socket-inside.ts";
 
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -33,12 +34,6 @@ const JOIN_BYTES = 2048;
 /** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
 // RFC 9110 §8.6: a 204 has no length, not even that of nothing.
 const NEVER_A_BODY = /^(?:204|304)$/;
-/** Below, an answer that the system did not take at once holds up nothing. */
-const MAX_WAITING_BYTES = 64 * 1024;
-/** Above what is ever written before looking how much of it waits: nobody needs to be told when it no longer does. */
-const WRITE_MARK = 2 * MAX_WRITE_BYTES;
-/** All of a write is encrypted before its first byte is sent: more than this at once, and it has left the processor's caches by then. */
-const MAX_TLS_WRITE_BYTES = 128 * 1024;
 const EMPTY = Buffer.alloc(0);
 const CHUNKED = "transfer-encoding: chunked\r\n";
 
@@ -70,8 +65,6 @@ export class FastHttp1Connection {
   #current: ServerRequest | undefined;
   #blocked = false;
   readonly #isTls: boolean;
-  readonly #writeMark: number;
-  readonly #maxWrite: number;
 
   /**
    * @param first - what the client said already, when its socket is flowing; undefined when it is not yet.
@@ -90,8 +83,6 @@ export class FastHttp1Connection {
     this.#handOver = handOver;
     tracked.isWhole = true;
     this.#isTls = this.#peer.tls !== undefined;
-    this.#maxWrite = this.#isTls ? MAX_TLS_WRITE_BYTES : MAX_WRITE_BYTES;
-    this.#writeMark = this.#isTls ? this.#socket.writableHighWaterMark : setWriteMark(this.#socket, WRITE_MARK);
     this.#socket.on("drain", this.#onDrain);
     this.#socket.on("close", this.#onClose);
     if (!readShared(this.#socket, this.#onRead)) this.#socket.on("data", this.#onData);
@@ -235,7 +226,7 @@ export class FastHttp1Connection {
           this.#sendCopy(known.bytes, body, copy, release, false);
           return undefined;
         }
-        if (known.length <= this.#maxWrite) {
+        if (known.length <= MAX_WRITE_BYTES) {
           this.#writeWhole(known.bytes, body, release, known);
           return undefined;
         }
@@ -265,7 +256,7 @@ export class FastHttp1Connection {
         return undefined;
       }
     }
-    if (body instanceof Uint8Array && body.byteLength <= this.#maxWrite) {
+    if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
       this.#writeWhole(head, body, release, undefined);
       if (close) this.#socket.end();
       return undefined;
@@ -275,7 +266,7 @@ export class FastHttp1Connection {
       framing.length === undefined
         ? new ChunkedSink(this.#tracked)
         : new LengthSink(this.#tracked, this.#options.copies);
-    const chunks = body instanceof Uint8Array ? inPieces(body, this.#maxWrite) : body;
+    const chunks = body instanceof Uint8Array ? inPieces(body) : body;
     const relayed = relay(chunks, sink, framing.length).then(() => {
       if (close) this.#socket.end();
     });
@@ -376,7 +367,6 @@ export class FastHttp1Connection {
     this.#tracked.isWhole = false;
     this.#tracked.noteUnread(rest.length);
     unreadShared(this.#socket);
-    setWriteMark(this.#socket, this.#writeMark);
     this.#socket.off("data", this.#onData);
     this.#socket.off("drain", this.#onDrain);
     this.#socket.off("close", this.#onClose);
@@ -384,77 +374,5 @@ export class FastHttp1Connection {
     this.#socket.unshift(rest);
     this.#handOver(this.#tracked);
     this.#socket.resume();
-  }
-}
-
-/** A body of known length on a kept connection. */
-class LengthSink implements Sink {
-  protected readonly socket: Socket;
-  readonly #tracked: TrackedConnection;
-  readonly #copies: BodyCopies | undefined;
-  #onDrain: (() => void) | undefined;
-
-  constructor(tracked: TrackedConnection, copies?: BodyCopies) {
-    this.socket = tracked.socket;
-    this.#tracked = tracked;
-    this.#copies = copies;
-  }
-
-  get destroyed(): boolean {
-    return this.socket.destroyed;
-  }
-
-  write(chunk: Uint8Array): boolean {
-    const copy = this.#copies?.of(chunk);
-    if (copy !== undefined) return this.#send(chunk, copy);
-    this.socket.write(chunk);
-    return this.fits();
-  }
-
-  #send(chunk: Uint8Array, copy: BodyCopy): boolean {
-    let isAtOnce = true;
-    let isSent = false;
-    sendCopy(this.#tracked, copy, chunk, () => {
-      isSent = true;
-      if (!isAtOnce) this.#onDrain?.();
-    });
-    isAtOnce = false;
-    return isSent;
-  }
-
-  end(): void {}
-
-  once(event: "close" | "drain", listener: () => void): void {
-    if (event === "drain") this.#onDrain = listener;
-    else this.socket.once(event, listener);
-  }
-
-  off(event: "close" | "drain", listener: () => void): void {
-    if (event === "drain") this.#onDrain = undefined;
-    else this.socket.off(event, listener);
-  }
-
-  /** Whether more may be written now; `drain` is said later where not. */
-  protected fits(): boolean {
-    if (this.socket.writableLength < MAX_WAITING_BYTES) return true;
-    this.socket.write(EMPTY, () => this.#onDrain?.());
-    return false;
-  }
-}
-
-/** A body of unknown length (RFC 9112 §7.1). */
-class ChunkedSink extends LengthSink {
-  override write(chunk: Uint8Array): boolean {
-    if (chunk.byteLength === 0) return true;
-    this.socket.cork();
-    this.socket.write(`${chunk.byteLength.toString(16)}\r\n`, "latin1");
-    this.socket.write(chunk);
-    this.socket.write("\r\n", "latin1");
-    this.socket.uncork();
-    return this.fits();
-  }
-
-  override end(): void {
-    this.socket.write("0\r\n\r\n", "latin1");
   }
 }

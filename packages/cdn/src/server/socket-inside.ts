@@ -4,7 +4,6 @@
  * - Reading into one buffer that all sockets share, instead of one that is allocated for each read. `net.connect` offers it as its documented
  *   option `onread`; for sockets that a server accepted, it is reached by what that option sets, looked up once on a socket made with it.
  * - A socket's descriptor, for calls of the system that Node does not have.
- * - Writing much at once without a `drain` event: a stream's mark is only set when it is made, here it depends on who writes.
  */
 
 import { Socket } from "node:net";
@@ -22,7 +21,6 @@ interface ReadHandle {
 
 type SocketInside = Socket & {
   readonly _handle?: ReadHandle | null;
-  readonly _writableState?: { highWaterMark?: number };
 } & Record<symbol, unknown>;
 
 const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
@@ -61,18 +59,6 @@ export function unreadShared(socket: Socket): void {
   if (inside[places.buffer] !== shared) return;
   inside[places.callback] = (length: number, buffer: Buffer): boolean =>
     socket.push(Buffer.from(buffer.subarray(0, length)));
-}
-
-/**
- * Sets how many bytes may wait before `write` returns false and `drain` follows.
- *
- * @returns the mark before.
- */
-export function setWriteMark(socket: Socket, bytes: number): number {
-  const before = socket.writableHighWaterMark;
-  const state = (socket as SocketInside)._writableState;
-  if (typeof state?.highWaterMark === "number") state.highWaterMark = bytes;
-  return before;
 }
 
 /** The number by which the system knows a socket that is open; undefined where it has none (TLS, Windows) or is closed. */
