@@ -13,8 +13,9 @@ import type { Boarded, Flight } from "./fill/flights.ts";
 import { without } from "./fill/response-head.ts";
 import { ageOf, ttlOf } from "./freshness/freshness.ts";
 import { type StoredResponse, withoutCacheFields } from "./memory-tier/stored-response.ts";
+import type { SiblingWord } from "./peers/sibling.ts";
 import type { PartSelection } from "./slices/stored-part.ts";
-import type { EdgeCounters } from "./stats.ts";
+import { countAs, type EdgeCounts } from "./stats.ts";
 
 /** Options of {@link Answers}. */
 export interface AnswersOptions {
@@ -22,7 +23,7 @@ export interface AnswersOptions {
   readonly name: string;
   readonly clock: () => number;
   readonly logger: Logger;
-  readonly counters: EdgeCounters;
+  readonly counts: EdgeCounts;
   readonly exposeTags: () => boolean;
 }
 
@@ -30,6 +31,8 @@ export interface AnswersOptions {
 export interface Forwarded {
   readonly forward: ForwardReason;
   readonly collapsed: boolean;
+  /** What another process of this edge says, where it answered. */
+  readonly sibling?: SiblingWord | undefined;
 }
 
 /** Why something stale is served. */
@@ -58,7 +61,7 @@ export class Answers {
 
   /** A hit. */
   fresh(request: RawRequest, stored: StoredResponse, now: number): RawResponse {
-    const { counters } = this.#options;
+    const counters = this.#options.counts.of(request);
     counters.hits += 1;
     const age = Math.floor(ageOf(stored.freshness, now));
     if (!isPlain(request) || isFromEdge(request)) {
@@ -74,7 +77,7 @@ export class Answers {
 
   /** A hit whose bytes are sent as they are read from disk. Undefined where the first of them are damaged. */
   async whileRead(request: RawRequest, hit: DiskHit, now: number): Promise<RawResponse | undefined> {
-    const { counters } = this.#options;
+    const counters = this.#options.counts.of(request);
     const { stored, length } = hit;
     const age = Math.floor(ageOf(stored.freshness, now));
     const cacheStatus = { hit: true, ttl: stored.freshness.lifetime - age } as const;
@@ -100,7 +103,8 @@ export class Answers {
 
   /** What is stored, though stale. */
   stale(request: RawRequest, stored: StoredResponse, now: number, reason: StaleReason): RawResponse {
-    const { counters, logger } = this.#options;
+    const { counts, logger } = this.#options;
+    const counters = counts.of(request);
     counters.hits += 1;
     counters.stale += 1;
     if (reason === "stale-if-error" || reason === "disconnected") {
@@ -112,17 +116,26 @@ export class Answers {
   }
 
   /** What is stored, after the upstream said that it holds. */
-  revalidated(request: RawRequest, stored: StoredResponse, how: Forwarded & { forwardStatus: number }): RawResponse {
-    const { counters, clock } = this.#options;
-    if (!how.collapsed) counters.revalidated += 1;
+  revalidated(
+    request: RawRequest,
+    stored: StoredResponse,
+    { forwardStatus, ...how }: Forwarded & { readonly forwardStatus: number },
+  ): RawResponse {
+    const { counts, clock } = this.#options;
     const age = Math.floor(ageOf(stored.freshness, clock()));
-    const outcome = how.collapsed ? "collapsed" : "revalidated";
-    return this.#selected(request, stored, age, { hit: false, ...how }, factsOf(outcome, undefined, stored.upstream));
+    const { sibling, collapsed, forward } = how;
+    if (sibling !== undefined && !collapsed) {
+      return this.#selected(request, stored, age, sibling.cacheStatus, sibling.facts);
+    }
+    if (!collapsed) counts.of(request).revalidated += 1;
+    const facts = factsOf(collapsed ? "collapsed" : "revalidated", undefined, stored.upstream);
+    return this.#selected(request, stored, age, { hit: false, forward, forwardStatus, collapsed }, facts);
   }
 
   /** Bytes of an object of which only a part is stored. */
   storedPart(request: RawRequest, part: StoredResponse, { start, end, first, total }: PartSelection): RawResponse {
-    const { counters, clock } = this.#options;
+    const { counts, clock } = this.#options;
+    const counters = counts.of(request);
     const age = Math.floor(ageOf(part.freshness, clock()));
     const bytes = part.body.subarray(start, end);
     counters.hits += 1;
@@ -145,10 +158,11 @@ export class Answers {
     extent: { start: number; end: number; total: number },
     { boarded, stale }: { boarded: Boarded | undefined; stale: boolean },
   ): { status: number; headers: readonly string[]; about: AnswerFacts } {
-    const { counters, clock } = this.#options;
+    const { counts, clock } = this.#options;
+    const counters = counts.of(request);
     const age = Math.floor(ageOf(object.freshness, clock()));
     const ttl = object.freshness.lifetime - age;
-    const answer = (status: CacheStatus, about: AnswerFacts) => ({
+    const answer = (status: CacheStatus | string, about: AnswerFacts) => ({
       status: 206,
       headers: this.headers(request, partFields(object.headers, extent), object.cacheStatus, status, age),
       about,
@@ -160,6 +174,11 @@ export class Answers {
       return answer({ hit: true, ttl, detail: "stale-if-error" }, STALE["stale-if-error"]);
     }
     const { collapsed, flight } = boarded;
+    const sibling = flight.fill.arrived?.sibling;
+    if (sibling !== undefined && !collapsed) {
+      countAs(counters, sibling.facts.outcome);
+      return answer(sibling.cacheStatus, sibling.facts);
+    }
     counters[collapsed ? "collapsed" : "misses"] += 1;
     const status = { hit: false, forward: "partial", stored: flight.fill.willBeStored, collapsed, ttl } as const;
     return answer(status, factsOf(collapsed ? "collapsed" : "miss", "slice", object.upstream));
@@ -167,8 +186,8 @@ export class Answers {
 
   /** An answer without a body, such as 416, about something stored. */
   bodyless(request: RawRequest, stored: StoredResponse, response: RawResponse): RawResponse {
-    const { counters, clock } = this.#options;
-    counters.hits += 1;
+    const { counts, clock } = this.#options;
+    counts.of(request).hits += 1;
     const age = Math.floor(ageOf(stored.freshness, clock()));
     const status = { hit: true, ttl: stored.freshness.lifetime - age } as const;
     return {
@@ -181,19 +200,23 @@ export class Answers {
   /** What arrives, as far as it is here. `leave` is called when the reader of a body that is still coming has ended. */
   growing(request: RawRequest, { fill }: Flight, head: FillHead, how: Forwarded, leave: () => void): RawResponse {
     const { status, decision } = head;
+    const counters = this.#options.counts.of(request);
     const headers = how.collapsed && decision.store ? without(head.headers, decision.withheld) : head.headers;
     const length = head.length ?? (fill.body.ended ? fill.body.received : undefined);
     const now = this.#options.clock();
     const reason = decision.store ? undefined : decision.reason;
-    const cacheStatus: CacheStatus = {
+    const { forward, collapsed } = how;
+    const said = collapsed ? undefined : how.sibling;
+    const cacheStatus: CacheStatus | string = said?.cacheStatus ?? {
       hit: false,
-      ...how,
+      forward,
+      collapsed,
       stored: fill.willBeStored,
       ...(decision.store && { ttl: ttlOf(decision.freshness, now) }),
       ...(reason !== undefined && { detail: reason }),
     };
     const age = decision.store ? Math.floor(ageOf(decision.freshness, now)) : readAge(head.age);
-    const about = factsOf(how.collapsed ? "collapsed" : "miss", reason, head.upstream);
+    const about = said?.facts ?? factsOf(collapsed ? "collapsed" : "miss", reason, head.upstream);
     const selection = select(request, { status, headers, length, available: fill.body.received });
     if (selection.kind === "bodyless") {
       const { response } = selection;
@@ -211,16 +234,16 @@ export class Answers {
     };
     if (request.method === "HEAD" || length === 0) return { ...answer, body: null };
     const onBytes = (bytes: number): void => {
-      this.#options.counters.bytesToClients += bytes;
+      counters.bytesToClients += bytes;
     };
     const extent = isPart ? { start: selection.start, end: selection.end } : {};
     return { ...answer, body: fill.body.read({ ...extent, onBytes, onClose: leave }) };
   }
 
   /** An error of the edge's own. */
-  fail(status: number, error: unknown, forward: ForwardReason): RawResponse {
-    const { counters, logger, name } = this.#options;
-    counters.errors += 1;
+  fail(request: Pick<RawRequest, "headers">, status: number, error: unknown, forward: ForwardReason): RawResponse {
+    const { counts, logger, name } = this.#options;
+    counts.of(request).errors += 1;
     const code = error instanceof CdnError ? error.code : "UPSTREAM_FAILED";
     if (status >= 500) logger.warn({ err: error }, "answered with an error");
     const message = error instanceof CdnError && status < 500 ? error.message : FAILURES[code];
@@ -232,9 +255,9 @@ export class Answers {
   }
 
   /** The client wants what is here or nothing, and it is not (RFC 9111 §5.2.1.7). */
-  notCached(): RawResponse {
-    const { counters, name } = this.#options;
-    counters.misses += 1;
+  notCached(request: Pick<RawRequest, "headers">): RawResponse {
+    const { counts, name } = this.#options;
+    counts.of(request).misses += 1;
     const cacheStatus = formatCacheStatus(name, { hit: false, forward: "request", detail: "only-if-cached" });
     const headers = ["access-control-allow-origin", "*", "cache-status", cacheStatus, "via", this.#via];
     const response = errorResponse(504, "NOT_CACHED", "it is not stored here, and nobody was to be asked", headers);
@@ -246,16 +269,16 @@ export class Answers {
     return { ...errorResponse(499, "ABORTED", "the client left"), about: factsOf("error", "ABORTED", undefined) };
   }
 
-  /** Fields with what this edge adds. */
+  /** Fields with what this edge adds. @param status - of this edge; text where another process of it said so. */
   headers(
     request: Pick<RawRequest, "headers">,
     headers: readonly string[],
     before: string | undefined,
-    status: CacheStatus,
+    status: CacheStatus | string,
     age: number | undefined,
   ): readonly string[] {
     const { name, exposeTags } = this.#options;
-    const own = formatCacheStatus(name, status);
+    const own = typeof status === "string" ? status : formatCacheStatus(name, status);
     const shown = exposeTags() || isFromEdge(request) ? headers : withoutCacheFields(headers);
     const fields = [...shown, "cache-status", before === undefined ? own : `${before}, ${own}`, "via", this.#via];
     if (age !== undefined) fields.push("age", String(age));
@@ -266,7 +289,7 @@ export class Answers {
     request: RawRequest,
     stored: StoredResponse,
     age: number,
-    cacheStatus: CacheStatus,
+    cacheStatus: CacheStatus | string,
     about: AnswerFacts,
   ): RawResponse {
     const { headers, body } = stored;
@@ -278,11 +301,11 @@ export class Answers {
     }
     const release = stored.use();
     if (selection.kind === "whole") {
-      if (request.method === "GET") this.#options.counters.bytesToClients += body.byteLength;
+      if (request.method === "GET") this.#options.counts.of(request).bytesToClients += body.byteLength;
       return this.#whole(request, stored, age, cacheStatus, about, release);
     }
     const bytes = body.subarray(selection.start, selection.end);
-    this.#options.counters.bytesToClients += bytes.byteLength;
+    this.#options.counts.of(request).bytesToClients += bytes.byteLength;
     return {
       ...(release !== undefined && { release }),
       status: 206,
@@ -296,7 +319,7 @@ export class Answers {
     request: RawRequest,
     stored: StoredResponse,
     age: number,
-    cacheStatus: CacheStatus,
+    cacheStatus: CacheStatus | string,
     about: AnswerFacts,
     release: (() => void) | undefined,
   ): RawResponse {

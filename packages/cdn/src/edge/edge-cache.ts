@@ -40,6 +40,7 @@ import {
   type LiveOptions,
   storagePolicyOf,
 } from "./options.ts";
+import { PEER_FIELD } from "./peers/peer-mark.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
 import type { Purge } from "./purge/purge.ts";
@@ -47,9 +48,9 @@ import type { PurgeJudge } from "./purge/purge-judge.ts";
 import { PURGES_SEEN_FIELD } from "./purge/seen-field.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
-import { createCounters, type EdgeStats, liveStats } from "./stats.ts";
+import { countAs, EdgeCounts, type EdgeStats, liveStats } from "./stats.ts";
 import { TieredStore } from "./tiered-store.ts";
-import { type Forwarder, isLoop, withoutHopByHop } from "./upstream/forward-headers.ts";
+import { type Forwarder, isLoop, withoutField, withoutHopByHop } from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream/upstream.ts";
 
@@ -70,6 +71,14 @@ export interface EdgeCacheParts {
   readonly cmcd?: CmcdTap;
   /** Behind the memory, for what is to outlive the process or does not fit. Default: none. */
   readonly disk?: DiskTier;
+  /** Tells requests of peers from those of clients. Default: there are no peers. */
+  readonly peers?: {
+    isPeer(request: Pick<RawRequest, "headers" | "target">): boolean;
+    /** Requests that went to the own upstreams. */
+    readonly ownRequests: number;
+  };
+  /** How this edge knows itself again in `CDN-Loop`: the same for all of its processes. Default: random. */
+  readonly id?: string;
   /** What has been purged, asked at each look-up. Default: nothing ever. */
   readonly purges?: PurgeJudge;
   /**
@@ -113,24 +122,27 @@ export class EdgeCache {
   readonly #passing: Passing;
   #options: EdgeCacheOptions;
   #policy: StoragePolicy;
-  readonly #counters = createCounters();
+  readonly #counts = new EdgeCounts();
+  readonly #peers: EdgeCacheParts["peers"];
 
   constructor(parts: EdgeCacheParts) {
     const { name, cache, clock, systemClock, upstream, timeouts, logger, disk, purges } = parts;
-    const counters = this.#counters;
+    const counts = this.#counts;
     this.#clock = clock;
     this.#options = cache;
     this.#policy = storagePolicyOf(cache);
     this.#keys = createCacheKeys(cache);
     this.#purges = purges;
+    this.#peers = parts.peers;
     const memory = createTinyLfuTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES, {
       onEvict: (key, _entry, uses) => this.#tiers?.evicted(key, uses),
     });
     const vary = new VaryIndex(disk === undefined ? 0 : systemClock());
     this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;
-    this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${randomBytes(6).toString("hex")}` };
-    this.#answers = new Answers({ name, clock, logger, counters, exposeTags: () => this.#options.exposeTags ?? false });
+    const token = parts.id ?? randomBytes(6).toString("hex");
+    this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${token}` };
+    this.#answers = new Answers({ name, clock, logger, counts, exposeTags: () => this.#options.exposeTags ?? false });
     const {
       prefetch = false,
       maxPrefetches,
@@ -155,7 +167,7 @@ export class EdgeCache {
         ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
       });
     }
-    const shared = { upstream, timeouts, clock, systemClock, counters };
+    const shared = { upstream, timeouts, clock, systemClock, counts };
     const forwarder = this.#forwarder;
     this.#flights = new Flights({
       ...shared,
@@ -170,30 +182,37 @@ export class EdgeCache {
     const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES } = cache;
     const sliceAbove = (): number => this.#options.sliceAbove ?? DEFAULT_SLICE_ABOVE_BYTES;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
-    this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counters });
+    this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counts });
     this.#passing = new Passing({
       ...shared,
       ...{ keys: this.#keys, flights: this.#flights, answers: this.#answers, forwarder },
       purges,
       ...(parts.onInvalidation !== undefined && { onInvalidation: parts.onInvalidation }),
     });
-    this.stats = liveStats(counters, this.#tier, this.#flights);
+    this.stats = liveStats(counts, this.#tier, this.#flights, this.#peers);
   }
 
   /** Answers a request: at once where it can. Never throws or rejects. */
   answer(asked: RawRequest): RawResponse | Promise<RawResponse> {
-    const request = asked.headers.connection === undefined ? asked : withoutHopByHop(asked);
-    this.#counters.requests += 1;
-    if (isLoop(request, this.#forwarder)) {
-      return this.#answers.fail(508, new CdnError("LOOP_DETECTED", "this edge is its own upstream"), "request");
+    let request = asked.headers.connection === undefined ? asked : withoutHopByHop(asked);
+    const fromPeer = request.headers[PEER_FIELD] !== undefined && this.#peers?.isPeer(request) === true;
+    if (!fromPeer) request = withoutField(request, PEER_FIELD);
+    this.#counts.of(request).requests += 1;
+    if (!fromPeer && isLoop(request, this.#forwarder)) {
+      return this.#answers.fail(
+        request,
+        508,
+        new CdnError("LOOP_DETECTED", "this edge is its own upstream"),
+        "request",
+      );
     }
     let key: string;
     try {
       key = this.#keys.of(request.target);
     } catch (error) {
-      return this.#answers.fail(400, error, "request");
+      return this.#answers.fail(request, 400, error, "request");
     }
-    if (request.method === "GET") this.#live?.asked(request, key);
+    if (request.method === "GET" && !fromPeer) this.#live?.asked(request, key);
     // Another edge asks, and knows of purges that are not known here: it is to get nothing that may be older than they are.
     if (this.#purges?.covers?.(request.headers[PURGES_SEEN_FIELD]) === false) {
       return this.#passing.pass(request, key, "stale", "purges-unknown");
@@ -257,7 +276,7 @@ export class EdgeCache {
       case "max-stale":
         return this.#answers.stale(request, stored!, now, lookup);
       case "only-if-cached":
-        return this.#newer(request, key, now) ?? this.#answers.notCached();
+        return this.#newer(request, key, now) ?? this.#answers.notCached(request);
       case "miss":
       case "revalidate":
         return this.#newer(request, key, now) ?? this.#through(request, key, false);
@@ -275,7 +294,7 @@ export class EdgeCache {
   /** Purges may be missing here: nothing that is stored is served before the upstream was asked. */
   #distrusted(request: RawRequest, key: string, lookup: Lookup): RawResponse | Promise<RawResponse> {
     const isOnlyIfCached = this.#mode !== "ignore" && requestDirectivesOf(request.headers)?.onlyIfCached;
-    if (isOnlyIfCached) return this.#answers.notCached();
+    if (isOnlyIfCached) return this.#answers.notCached(request);
     if (PASSED[lookup] !== undefined || request.headers.range !== undefined || request.method === "HEAD") {
       return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
     }
@@ -360,7 +379,7 @@ export class EdgeCache {
         return answer;
       }
     } catch (error) {
-      return request.signal.aborted ? this.#answers.left() : this.#answers.fail(502, error, forward);
+      return request.signal.aborted ? this.#answers.left() : this.#answers.fail(request, 502, error, forward);
     }
     return this.#passing.pass(request, key, forward, bypass);
   }
@@ -379,7 +398,7 @@ export class EdgeCache {
         head = await abortable(fill.head, request.signal);
       } catch (error) {
         if (request.signal.aborted) return this.#answers.left();
-        return this.#standIn(request, flight, true) ?? this.#answers.fail(502, error, forward);
+        return this.#standIn(request, flight, true) ?? this.#answers.fail(request, 502, error, forward);
       }
       if (head.status >= 500) {
         const stale = this.#standIn(request, flight, false);
@@ -390,13 +409,14 @@ export class EdgeCache {
       if (this.#ranges.prefersSlices(request, boarded, head)) return "slices";
       if (request.headers.range !== undefined && head.status === 200 && !fill.willBeStored && !fill.body.ended)
         return "pass";
-      this.#counters[collapsed ? "collapsed" : "misses"] += 1;
+      const { sibling } = head;
+      countAs(this.#counts.of(request), collapsed ? "collapsed" : (sibling?.facts.outcome ?? "miss"));
       if (flight.refreshed !== undefined) {
-        const how = { forward, forwardStatus: head.status, collapsed } as const;
+        const how = { forward, forwardStatus: head.status, collapsed, sibling } as const;
         return this.#answers.revalidated(request, flight.refreshed.response, how);
       }
       if (head.status === 200) await abortable(fill.body.until(bytesNeeded(request)), request.signal);
-      const answer = this.#answers.growing(request, flight, head, { forward, collapsed }, leave);
+      const answer = this.#answers.growing(request, flight, head, { forward, collapsed, sibling }, leave);
       keep = answer.body !== null && !(answer.body instanceof Uint8Array);
       return answer;
     } finally {

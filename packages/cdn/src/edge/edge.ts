@@ -50,9 +50,11 @@ export function createEdge(options: EdgeOptions): Edge {
     ...(hedge !== undefined && { hedge }),
     ...(circuit !== undefined && { circuit }),
   });
-  const upstream = peers === undefined ? own : createPeerUpstream({ ...peers, fallback: own, name, clock, logger });
+  const shared = peers && createPeerUpstream({ ...peers, fallback: own, name, clock, logger });
+  const upstream = shared ?? own;
   const cache = new EdgeCache({
     ...{ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} },
+    ...(shared !== undefined && { peers: shared }),
     ...(options.disk !== undefined && { disk: options.disk }),
     ...(options.live !== undefined && { live: options.live }),
     ...(options.cmcd !== undefined && { cmcd: options.cmcd }),

@@ -15,9 +15,13 @@ import { createCmcdTap } from "../cmcd/tap.ts";
 import { observeDiskTier } from "../edge/disk-tier/disk-stats.ts";
 import { createDiskTier } from "../edge/disk-tier/disk-tier.ts";
 import { EdgeCache } from "../edge/edge-cache.ts";
+import { createPeerMarks } from "../edge/peers/peer-mark.ts";
+import { createPeerUpstream } from "../edge/peers/peer-upstream.ts";
+import { siblingDoor } from "../edge/peers/sibling.ts";
+import { PURGES_SEEN_FIELD } from "../edge/purge/seen-field.ts";
 import { type EdgeStats, observeStats } from "../edge/stats.ts";
 import type { UpstreamStats } from "../edge/upstream/member.ts";
-import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
+import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
 import { trustProxies } from "../guard/address/trusted-proxies.ts";
 import { type Answerer, createGuard, withGuards } from "../guard/guard.ts";
 import { fromResponse, toRequest } from "../handler/convert.ts";
@@ -34,6 +38,7 @@ import { closeGuards, type MadeGuards, makeGuards } from "./guards.ts";
 import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import type { DiskReport } from "./processes/edge-process.ts";
+import type { SiblingPlace } from "./processes/siblings.ts";
 import type { ProcessPurges } from "./purges.ts";
 import { shrinkCache } from "./shrink-cache.ts";
 
@@ -41,6 +46,8 @@ import { shrinkCache } from "./shrink-cache.ts";
 const PATH_SAMPLE = 16;
 /** Where edges tell each other of purges. */
 const PURGE_PATH = "/.ami/purge/";
+/** Milliseconds that a process waits for another one that is there. */
+const SIBLING_TIMEOUT = 600_000;
 /** Milliseconds after which half of what is known of paths is forgotten. */
 const FADE_INTERVAL = 10_000;
 
@@ -54,6 +61,10 @@ interface LogCounts {
 /** An edge without a server in front of it. */
 export interface AssembledEdge {
   readonly handler: RawFetchHandler;
+  /** Answers the other processes; undefined where there are none. */
+  readonly siblings: RawFetchHandler | undefined;
+  /** Another process is there, or not any more. */
+  setSibling(name: string, present: boolean): void;
   readonly stats: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
   /** How full the disk tier is; undefined where there is none. */
@@ -84,15 +95,27 @@ export interface EdgePlace {
   /** From 0. */
   readonly index: number;
   readonly purges: ProcessPurges;
+  /** Default: it is the only one. */
+  readonly siblings?: SiblingPlace | undefined;
 }
 
 /** @throws {CdnError} or {ProgramError} what of the config cannot be had. */
 export async function assembleEdge(config: CheckedConfig, logger: Logger, place: EdgePlace): Promise<AssembledEdge> {
-  const { index, purges } = place;
+  const { index, purges, siblings } = place;
   let current = config;
   await using opened = new AsyncDisposableStack();
   const upstreams = await LiveUpstreams.create(config, logger);
   opened.defer(() => upstreams.close());
+  const shared =
+    siblings &&
+    createPeerUpstream({
+      ...{ ...siblings, siblings: true, name: config.name, logger },
+      fallback: config.purge === undefined ? withoutPurgesSeen(upstreams) : upstreams,
+      // A process says itself when it has waited long enough, and one that says nothing is asked whether it is there.
+      timeouts: { head: SIBLING_TIMEOUT, body: SIBLING_TIMEOUT },
+    });
+  opened.defer(() => shared?.close());
+  for (const { name } of siblings?.peers ?? []) shared?.setPresent(name, false);
 
   const clock = () => Math.floor(performance.now());
   const disk = config.disk && (await openDisk(config, config.disk, logger, index));
@@ -101,7 +124,9 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   const cmcd = config.live.cmcd ? observeCmcd(config.name) : undefined;
   opened.defer(() => cmcd?.close());
   const cache = new EdgeCache({
-    upstream: upstreams,
+    upstream: shared ?? upstreams,
+    ...(shared !== undefined && { peers: shared }),
+    ...(siblings !== undefined && { id: siblings.id }),
     name: config.name,
     clock,
     purges: purges.judge,
@@ -175,6 +200,8 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
 
   const resources = opened.move();
   return {
+    siblings: siblings && answering(siblingDoor((request) => cache.answer(request), createPeerMarks(siblings.secret))),
+    setSibling: (name, present) => shared?.setPresent(name, present),
     handler: answering((request) => front(request)),
     stats: cache.stats,
     invalidate: (urls) => {
@@ -204,6 +231,19 @@ function withPurgeNetwork(next: Answerer, { handle }: ProcessPurges): Answerer {
     return Promise.resolve(handle(toRequest(request), request.connection)).then((response) =>
       fromResponse(response, request.method),
     );
+  };
+}
+
+/** Purges that are known here mean nothing to upstreams of an edge that is alone. */
+function withoutPurgesSeen(upstream: Upstream): Upstream {
+  return {
+    name: upstream.name,
+    send(request) {
+      const at = request.headers.indexOf(PURGES_SEEN_FIELD);
+      if (at === -1) return upstream.send(request);
+      return upstream.send({ ...request, headers: request.headers.toSpliced(at, 2) });
+    },
+    close: () => upstream.close(),
   };
 }
 

@@ -9,6 +9,7 @@ import type { ArrivedAnswer, LiveEdge } from "../live/live-edge.ts";
 import type { LiveRules } from "../live/live-rules.ts";
 import type { MemoryTier } from "../memory-tier/memory-tier.ts";
 import { StoredResponse } from "../memory-tier/stored-response.ts";
+import { type SiblingWord, siblingWord } from "../peers/sibling.ts";
 import { decideStorage, type StorageDecision, type StoragePolicy } from "../policy/storage.ts";
 import { tagsOf } from "../purge/response-tags.ts";
 import { contentRangeOf } from "../slices/content-range.ts";
@@ -43,6 +44,8 @@ export interface FillHead {
   readonly upstream: string | undefined;
   /** A peer holds it. */
   readonly fromPeer: boolean;
+  /** What another process of this edge says of its answer, where it is one's. */
+  readonly sibling: SiblingWord | undefined;
 }
 
 /** Options of a {@link Fill}. */
@@ -183,12 +186,13 @@ export class Fill {
 
   #read(response: UpstreamResponse, requestedAt: number): FillHead {
     const { clock, systemClock, policy, request, onHead, live, byClient } = this.#options;
-    const { headers, cacheStatus, age } = splitHeaders(response.headers);
+    const { headers, cacheStatus: said, age } = splitHeaders(response.headers);
+    const { before: cacheStatus, sibling } = siblingWord(response, said);
     const { status, closeDelimited } = response;
     const receivedAt = clock();
     const systemTime = systemClock();
     const fromPeer = response.peer !== undefined;
-    this.#answer = { key: this.target, status, headers, byClient };
+    this.#answer = { key: this.target, status, headers, byClient, fromPeer };
     const read = {
       request,
       status,
@@ -204,10 +208,10 @@ export class Fill {
     this.#decide = (rules) => decideStorage({ ...read, rules });
     const decision = this.#decide(live?.atHead(this.#answer));
     const head: FillHead = {
-      ...{ status, headers, cacheStatus, age, decision, requestedAt, receivedAt, systemTime, fromPeer },
+      ...{ status, headers, cacheStatus, age, decision, requestedAt, receivedAt, systemTime, fromPeer, sibling },
       vary: varyNames(joinedFieldOf(headers, "vary")),
       length: response.body === null ? 0 : contentLengthOf(headers),
-      upstream: response.peer ?? response.upstream,
+      upstream: sibling === undefined ? (response.peer ?? response.upstream) : sibling.facts.upstream,
     };
     this.#arrived = head;
     this.#stored = decision.store && !this.#invalidated;

@@ -15,7 +15,7 @@ import type { Verdict } from "../purge/purge-log.ts";
 import { tagsOf } from "../purge/response-tags.ts";
 import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
 import { missingAfter, sendForRest } from "../slices/completion.ts";
-import type { EdgeCounters } from "../stats.ts";
+import type { EdgeCounts } from "../stats.ts";
 import type { TieredStore } from "../tiered-store.ts";
 import { type Forwarder, sharedHeaders } from "../upstream/forward-headers.ts";
 import type { Upstream, UpstreamRequest, UpstreamTimeouts } from "../upstream/upstream.ts";
@@ -99,7 +99,7 @@ export interface FlightsOptions {
   readonly policy: () => StoragePolicy;
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
-  readonly counters: EdgeCounters;
+  readonly counts: EdgeCounts;
   /** What is known of live media. Default: nothing. */
   readonly live?: LiveEdge | undefined;
   /** The tier, where there is a disk behind it. */
@@ -308,14 +308,14 @@ export class Flights {
     alone: boolean,
     ahead?: { readonly held: boolean; readonly onEnd: (bytes: number) => void },
   ): Flight {
-    const { clock, systemClock, tier, timeouts, policy, counters, forwarder, live } = this.#options;
+    const { clock, systemClock, tier, timeouts, policy, counts, forwarder, live } = this.#options;
     const headers = sharedHeaders(request, forwarder);
     if (part !== undefined) headers.push("range", part.range);
     const seen = this.#options.purges?.seen;
     if (seen !== undefined) headers.push(PURGES_SEEN_FIELD, seen);
     const known = stored ?? part?.unlessLike;
     if (known !== undefined) pushValidators(headers, known);
-    counters.upstreamRequests += 1;
+    counts.clients.upstreamRequests += 1;
     const suffix = part?.suffix ?? "";
     const listeners: Flight["listeners"] = new Set();
     const fill = new Fill({
@@ -339,7 +339,8 @@ export class Flights {
       byClient: ahead === undefined,
       bodyTimeout: timeouts.body,
       onBytes: (bytes) => {
-        counters.bytesFromUpstream += bytes;
+        if (fill.arrived?.fromPeer) counts.bytesFromPeers += bytes;
+        else counts.clients.bytesFromUpstream += bytes;
       },
       onHead: (head) => this.#onHead(flight, fullKey, head, alone),
       onEnd: (entry) => {

@@ -24,6 +24,8 @@ export interface ArrivedAnswer {
   readonly headers: readonly string[];
   /** Whether a client caused it, rather than the edge itself by fetching ahead. */
   readonly byClient: boolean;
+  /** A peer holds it, which fetches ahead what follows it. Default false. */
+  readonly fromPeer?: boolean;
 }
 
 /** Options of {@link LiveEdge}. */
@@ -56,10 +58,10 @@ export class LiveEdge {
   }
 
   /** The head is here. The rules hold until the body is: give the answer the lifetime they allow, so that it is stored and shared. */
-  atHead({ key, status, headers, byClient }: ArrivedAnswer): LiveRules {
+  atHead({ key, status, headers, byClient, fromPeer }: ArrivedAnswer): LiveRules {
     const { prefetcher, clock } = this.#options;
     const isRead = status === 200 && isPlaylist(key, headers);
-    if (status === 200 && !isRead) prefetcher?.answered({ key, headers, byClient });
+    if (status === 200 && !isRead && !fromPeer) prefetcher?.answered({ key, headers, byClient });
     const stream = isRead || status === 404 || status === 410 ? this.#streams.of(key, clock()) : undefined;
     return this.#rulesFor({ target: key, status, headers, stream });
   }
@@ -69,13 +71,13 @@ export class LiveEdge {
    * own and gets none here is not stored.
    */
   atEnd(answer: ArrivedAnswer, body: Uint8Array): LiveRules {
-    const { key, status, headers, byClient } = answer;
+    const { key, status, headers, byClient, fromPeer } = answer;
     const read = status === 200 ? readPlaylist(key, headers, body) : undefined;
     const now = this.#options.clock();
     if (read !== undefined) {
       this.#streams.learn(key, read, now);
       const hls = read.format === "hls" ? read.hls : undefined;
-      this.#options.prefetcher?.answered({ key, headers, hls, byClient });
+      if (!fromPeer) this.#options.prefetcher?.answered({ key, headers, hls, byClient });
     }
     return this.#rulesFor({ target: key, status, headers, read, stream: this.#streams.of(key, now) });
   }

@@ -85,8 +85,9 @@ export function nextHop(
   loads: readonly number[],
   takesPart: (node: number) => boolean,
   loadFactor: number,
+  minLoad = MIN_LOAD,
 ): number | undefined {
   if (order[0] === self) return undefined;
-  const chosen = choose(order, loads, (node) => node !== self && takesPart(node), loadFactor);
+  const chosen = choose(order, loads, (node) => node !== self && takesPart(node), loadFactor, minLoad);
   return chosen === undefined || order.indexOf(chosen) > order.indexOf(self) ? undefined : chosen;
 }

@@ -2,6 +2,7 @@
 
 import { CdnError } from "../../errors.ts";
 import { letGo } from "../../handler/let-go.ts";
+import type { RawRequest } from "../../handler/raw.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { checkHealth, type HealthCheckOptions } from "../upstream/health-check.ts";
 import { createHttpUpstream, type UpstreamTls } from "../upstream/http-upstream.ts";
@@ -17,7 +18,9 @@ import {
 } from "../upstream/upstream.ts";
 import { observeUpstreams } from "../upstream/upstream-metrics.ts";
 import { createPeerMarks, PEER_FIELD } from "./peer-mark.ts";
-import { nextHop, PeerRing } from "./peer-ring.ts";
+import { MIN_LOAD, nextHop, PeerRing } from "./peer-ring.ts";
+import { resumedBody } from "./resumed-body.ts";
+import { isAlive, takeFacts } from "./sibling.ts";
 
 /** Times the average that one peer may have in flight. */
 export const DEFAULT_LOAD_FACTOR = 1.25;
@@ -32,6 +35,9 @@ const GONE = new Set(["UPSTREAM_UNREACHABLE", "UPSTREAM_FAILED", "UPSTREAM_TRUNC
 const GOT_NOTHING = new Set([502, 504, 508]);
 /** Requests that ask the own upstreams after a peer got nothing. */
 const SECOND_OPINIONS = { share: 0.1, floor: 1 };
+
+/** Requests that a process of the same edge may have in flight whatever the others have: mostly they wait for the same upstream. */
+const SIBLING_MIN_LOAD = 256;
 
 const NAME = /^[\w.-]{1,64}$/;
 
@@ -66,6 +72,11 @@ export interface PeersOptions {
 export interface PeerUpstreamOptions extends PeersOptions {
   /** The own upstreams: for what this one holds itself, and for what no other is there to answer. Closed with this. */
   readonly fallback: Upstream;
+  /**
+   * The others are processes of this edge, asked where each answers by `siblingDoor`. They have the same upstreams, so one that is late but alive is
+   * waited for, and one that got nothing is believed; where one dies in an answer, that goes on from elsewhere. Default false.
+   */
+  readonly siblings?: boolean;
   /** Names the edge in metrics. Default `self`. */
   readonly name?: string;
   /** Milliseconds of a steady clock. Default `performance.now`. */
@@ -79,6 +90,12 @@ export interface PeerUpstream extends Upstream {
   ownerOf(target: string): string;
   /** What is known of each other peer now. */
   readonly stats: readonly UpstreamStats[];
+  /** Requests that went to the own upstreams. */
+  readonly ownRequests: number;
+  /** Whether a request comes from a peer. */
+  isPeer(request: Pick<RawRequest, "headers" | "target">): boolean;
+  /** Says on better knowledge whether a peer is there. */
+  setPresent(name: string, present: boolean): void;
 }
 
 /**
@@ -109,7 +126,10 @@ class Peers implements PeerUpstream {
   readonly #secondOpinions = new RetryBudget(SECOND_OPINIONS);
   /** Attempts without a head yet. */
   readonly #waiting = new Map<Member, Set<Attempt>>();
+  readonly #probes = new Map<Member, Promise<boolean>>();
   readonly #stop: (() => void)[] = [];
+  readonly #siblings: boolean;
+  ownRequests = 0;
 
   constructor(options: PeerUpstreamOptions) {
     const {
@@ -132,6 +152,7 @@ class Peers implements PeerUpstream {
     this.#fallback = fallback;
     this.#loadFactor = loadFactor;
     this.#patience = patience;
+    this.#siblings = options.siblings ?? false;
     this.#clock = clock;
     this.#marks = createPeerMarks(secret);
     this.#ring = new PeerRing([self, ...others.map((peer) => peer.name)]);
@@ -155,7 +176,7 @@ class Peers implements PeerUpstream {
     const { mark, headers } = takeMark(request.headers);
     const own = headers === request.headers ? request : { ...request, headers };
     const isShared = (method === "GET" || method === "HEAD") && body === null && alone !== true;
-    if (!isShared || this.#marks.read(mark, target) !== undefined) return await this.#fallback.send(own);
+    if (!isShared || this.#marks.read(mark, target) !== undefined) return await this.#sendOwn(own);
     this.#secondOpinions.request(this.#clock());
     const tried = new Set<Member>();
     for (let member = this.#choose(target, tried); member !== undefined; member = this.#choose(target, tried)) {
@@ -163,7 +184,19 @@ class Peers implements PeerUpstream {
       const response = await this.#askPeer(member, own);
       if (response !== undefined) return response;
     }
-    return await this.#fallback.send(own);
+    return await this.#sendOwn(own);
+  }
+
+  isPeer({ headers, target }: Pick<RawRequest, "headers" | "target">): boolean {
+    return this.#marks.read(headers[PEER_FIELD], target) !== undefined;
+  }
+
+  setPresent(name: string, present: boolean): void {
+    const member = this.#members.find((each) => each?.name === name);
+    if (member === undefined) return;
+    if (present) member.recover();
+    else member.healthy = false;
+    this.#moveOn(member);
   }
 
   async close(): Promise<void> {
@@ -221,18 +254,20 @@ class Peers implements PeerUpstream {
       const member = this.#members[node];
       return member !== undefined && !tried.has(member) && this.#takesPart(member);
     };
-    const next = nextHop(order, SELF, loads, takesPart, this.#loadFactor);
+    const minLoad = this.#siblings ? SIBLING_MIN_LOAD : MIN_LOAD;
+    const next = nextHop(order, SELF, loads, takesPart, this.#loadFactor, minLoad);
     return next === undefined ? undefined : this.#members[next];
   }
 
   /** A peer's answer, or that of the own upstreams where it was late; undefined where it gave none. */
   async #askPeer(member: Member, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {
-    const headers = [...request.headers, PEER_FIELD, this.#marks.make(this.#self, request.target)];
+    const headers = [...request.headers, ...this.#marked(request.target)];
     const attempt = member.attempt({ ...request, headers }, isPrompt(request));
     const waiting = this.#waiting.get(member);
     waiting?.add(attempt);
     try {
-      const outcome = isPrompt(request) ? await within(attempt.outcome, this.#patience) : await attempt.outcome;
+      const outcome =
+        this.#siblings || isPrompt(request) ? await this.#patiently(member, attempt.outcome) : await attempt.outcome;
       if (outcome === undefined) return await this.#race(member, attempt, request);
       return await this.#accept(member, outcome, request);
     } finally {
@@ -240,12 +275,44 @@ class Peers implements PeerUpstream {
     }
   }
 
+  /** Its outcome; undefined where it is late. */
+  async #patiently(member: Member, outcome: Promise<Outcome>): Promise<Outcome | undefined> {
+    const first = await within(outcome, this.#patience);
+    if (first !== undefined || !this.#siblings) return first;
+    return (await this.#isAlive(member)) ? await this.#patiently(member, outcome) : undefined;
+  }
+
+  /** Asks once for all who wait for it. */
+  #isAlive(member: Member): Promise<boolean> {
+    let probe = this.#probes.get(member);
+    if (probe === undefined) {
+      probe = isAlive(member.upstream, (target) => this.#marked(target));
+      this.#probes.set(member, probe);
+      void probe.finally(() => this.#probes.delete(member));
+    }
+    return probe;
+  }
+
+  #sendOwn(request: UpstreamRequest): Promise<UpstreamResponse> {
+    this.ownRequests += 1;
+    return this.#fallback.send(request);
+  }
+
+  #marked(target: string): string[] {
+    return [PEER_FIELD, this.#marks.make(this.#self, target)];
+  }
+
   async #accept(member: Member, outcome: Outcome, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {
     if (outcome.rank === NO_ANSWER) return undefined;
     const { response } = outcome;
+    if (this.#siblings) {
+      const isGone = (error: unknown): boolean => error instanceof CdnError && GONE.has(error.code);
+      const answer = { ...takeFacts(response), peer: member.name };
+      return resumedBody({ request, response: answer, isGone, askAgain: (again) => this.send(again) });
+    }
     if (GOT_NOTHING.has(response.status) && this.#secondOpinions.take(this.#clock())) {
       letGo(response.body);
-      return await this.#fallback.send(request);
+      return await this.#sendOwn(request);
     }
     return { ...response, peer: member.name };
   }
@@ -254,7 +321,7 @@ class Peers implements PeerUpstream {
   async #race(member: Member, attempt: Attempt, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {
     const controller = new AbortController();
     const { onInformational: _, ...quiet } = request;
-    const own = this.#fallback.send({ ...quiet, signal: AbortSignal.any([request.signal, controller.signal]) });
+    const own = this.#sendOwn({ ...quiet, signal: AbortSignal.any([request.signal, controller.signal]) });
     const first = await Promise.race([
       attempt.outcome.then((outcome) => ({ outcome })),
       own.then(

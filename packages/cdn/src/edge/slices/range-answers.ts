@@ -10,7 +10,7 @@ import { type Boarded, type Flights, OBJECT, PART, SLICE } from "../fill/flights
 import { mayStandIn } from "../fill/revalidation.ts";
 import { ttlOf } from "../freshness/freshness.ts";
 import { type StoredResponse, validatorsOf } from "../memory-tier/stored-response.ts";
-import type { EdgeCounters } from "../stats.ts";
+import type { EdgeCounts } from "../stats.ts";
 import { readSlices } from "./slice-reader.ts";
 import { type Asked, leaveSlice, type Slice, type SlicedObject, type Slices } from "./slices.ts";
 import { selectPart } from "./stored-part.ts";
@@ -21,7 +21,7 @@ export interface RangeAnswersOptions {
   readonly flights: Flights;
   readonly answers: Answers;
   readonly clock: () => number;
-  readonly counters: EdgeCounters;
+  readonly counts: EdgeCounts;
 }
 
 /**
@@ -153,8 +153,9 @@ export class RangeAnswers {
   }
 
   #answer(asked: Asked, slice: Slice & { isStale?: boolean }, extent: { start: number; end: number }): RawResponse {
-    const { slices, answers, counters } = this.#options;
+    const { slices, answers, counts } = this.#options;
     const { request } = asked;
+    const counters = counts.of(request);
     const { object, stored, boarded } = slice;
     const offset = Math.floor(extent.start / slices.sliceBytes) * slices.sliceBytes;
     const isOne = extent.end <= offset + slices.sliceBytes;

@@ -3,6 +3,7 @@
 import type { RawRequest } from "../../handler/raw.ts";
 import { hopByHop } from "../../http/fields.ts";
 import { normalizedField } from "../cache-key/vary.ts";
+import { PEER_FIELD } from "../peers/peer-mark.ts";
 
 /** Never forwarded: another hop's, or said anew by this edge. */
 const REPLACED = new Set([
@@ -56,10 +57,21 @@ export interface Forwarder {
  */
 export function withoutHopByHop(request: RawRequest): RawRequest {
   const isHopByHop = hopByHop(request.headers.connection);
-  const named = Object.keys(request.headers).filter((name) => name !== "connection" && isHopByHop(name));
-  if (named.length === 0) return request;
+  return withoutFields(
+    request,
+    Object.keys(request.headers).filter((name) => name !== "connection" && isHopByHop(name)),
+  );
+}
+
+/** A request without one field; the same one where it has none. */
+export function withoutField(request: RawRequest, name: string): RawRequest {
+  return request.headers[name] === undefined ? request : withoutFields(request, [name]);
+}
+
+function withoutFields(request: RawRequest, names: readonly string[]): RawRequest {
+  if (names.length === 0) return request;
   const headers = { ...request.headers };
-  for (const name of named) delete headers[name];
+  for (const name of names) delete headers[name];
   const { method, target, origin, body, connection, onInformational } = request;
   return {
     ...{ method, target, origin, headers, body, connection },
@@ -82,6 +94,8 @@ export function sharedHeaders({ headers }: Pick<RawRequest, "headers">, by: Forw
 /** Fields of a request that is passed on for one client alone. */
 export function passedHeaders({ headers, connection, origin }: RawRequest, by: Forwarder): string[] {
   const fields = forwarded(headers, by, () => false);
+  // A peer says nothing of its client's address, and its own is no client's.
+  if (headers[PEER_FIELD] !== undefined) return fields;
   if (connection !== undefined) fields.push("x-forwarded-for", connection.remoteAddress);
   const { protocol, host } = new URL(origin);
   fields.push("x-forwarded-proto", protocol.slice(0, -1), "x-forwarded-host", host);
@@ -89,7 +103,7 @@ export function passedHeaders({ headers, connection, origin }: RawRequest, by: F
 }
 
 /** Whether a request has been through this edge already. */
-export function isLoop({ headers }: Pick<RawRequest, "headers">, { id }: Forwarder): boolean {
+export function isLoop({ headers }: Pick<RawRequest, "headers">, { id }: Pick<Forwarder, "id">): boolean {
   const loop = headers["cdn-loop"];
   return loop?.split(",").some((member) => member.split(";", 1)[0]?.trim() === id) ?? false;
 }
@@ -101,7 +115,14 @@ function forwarded(headers: RawRequest["headers"], { name, id }: Forwarder, isLe
     if (value === undefined || REPLACED.has(field) || isHopByHop(field) || isLeftOut(field)) continue;
     fields.push(field, value);
   }
-  fields.push("via", `${headers.via === undefined ? "" : `${headers.via}, `}1.1 ${name}`);
-  fields.push("cdn-loop", `${headers["cdn-loop"] === undefined ? "" : `${headers["cdn-loop"]}, `}${id}`);
+  const { via, "cdn-loop": loop } = headers;
+  // It came from another process of this edge, which is in both already.
+  if (isLoop({ headers }, { id })) {
+    if (via !== undefined) fields.push("via", via);
+    fields.push("cdn-loop", loop!);
+    return fields;
+  }
+  fields.push("via", `${via === undefined ? "" : `${via}, `}1.1 ${name}`);
+  fields.push("cdn-loop", `${loop === undefined ? "" : `${loop}, `}${id}`);
   return fields;
 }

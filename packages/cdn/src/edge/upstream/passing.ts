@@ -9,12 +9,13 @@ import type { ForwardReason } from "../cache-status/cache-status.ts";
 import type { Flights } from "../fill/flights.ts";
 import { splitHeaders } from "../fill/response-head.ts";
 import { validatorsOf } from "../memory-tier/stored-response.ts";
+import { siblingWord } from "../peers/sibling.ts";
 import { isPersonal } from "../policy/storage.ts";
 import type { Purge } from "../purge/purge.ts";
 import type { PurgeJudge } from "../purge/purge-judge.ts";
 import { groupInvalidation } from "../purge/response-tags.ts";
 import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
-import type { EdgeCounters } from "../stats.ts";
+import { countAs, type EdgeCounts } from "../stats.ts";
 import { type Forwarder, passedHeaders, sharedHeaders } from "./forward-headers.ts";
 import { passBody } from "./pass.ts";
 import type { Upstream, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
@@ -32,7 +33,7 @@ export interface PassingOptions {
   readonly flights: Flights;
   readonly answers: Answers;
   readonly forwarder: Forwarder;
-  readonly counters: EdgeCounters;
+  readonly counts: EdgeCounts;
   readonly onInvalidation?: (purge: Purge) => void | Promise<void>;
   readonly purges?: PurgeJudge | undefined;
 }
@@ -46,9 +47,9 @@ export class Passing {
 
   /** @param reason - why it is passed on, for the log. */
   async pass(request: RawRequest, key: string, forward: ForwardReason, reason: string): Promise<RawResponse> {
-    const { upstream, answers, forwarder, counters, clock } = this.#options;
+    const { upstream, answers, forwarder, counts, clock } = this.#options;
     const { method, body, signal, onInformational } = request;
-    counters.upstreamRequests += 1;
+    counts.clients.upstreamRequests += 1;
     // A plain HEAD asks what a GET asks, so that what it says may be noted: nobody can make it be about something else.
     const isShared = method === "HEAD" && isPlain(request) && !isPersonal(request);
     const requestedAt = clock();
@@ -64,15 +65,17 @@ export class Passing {
       });
       if (isShared) this.#noteHead(request, key, response, { requestedAt, generation });
       if (!SAFE.has(method)) await this.#invalidate(request, key, response);
-      counters.bypassed += 1;
       const { status } = response;
       const head = splitHeaders(response.headers);
-      const facts = factsOf("bypass", reason, response.peer ?? response.upstream);
-      const cacheStatus = { hit: false, forward, ...(DETAILS.has(reason) && { detail: reason }) } as const;
-      const headers = answers.headers(request, head.headers, head.cacheStatus, cacheStatus, readAge(head.age));
-      return { status, headers, body: this.#body(request, response), about: facts };
+      const { before, sibling } = siblingWord(response, head.cacheStatus);
+      const about = sibling?.facts ?? factsOf("bypass", reason, response.peer ?? response.upstream);
+      countAs(counts.of(request), about.outcome);
+      const own = { hit: false, forward, ...(DETAILS.has(reason) && { detail: reason }) } as const;
+      const cacheStatus = sibling?.cacheStatus ?? own;
+      const headers = answers.headers(request, head.headers, before, cacheStatus, readAge(head.age));
+      return { status, headers, body: this.#body(request, response), about };
     } catch (error) {
-      return signal.aborted ? answers.left() : answers.fail(502, error, forward);
+      return signal.aborted ? answers.left() : answers.fail(request, 502, error, forward);
     }
   }
 
@@ -84,12 +87,13 @@ export class Passing {
     return seen === undefined ? [] : [PURGES_SEEN_FIELD, seen];
   }
 
-  #body({ method }: RawRequest, { body }: UpstreamResponse): RawResponse["body"] {
-    const { counters, timeouts } = this.#options;
-    if (method === "HEAD" || body === null) return null;
+  #body(request: RawRequest, { body, peer }: UpstreamResponse): RawResponse["body"] {
+    const { counts, timeouts } = this.#options;
+    if (request.method === "HEAD" || body === null) return null;
     const onBytes = (bytes: number): void => {
-      counters.bytesFromUpstream += bytes;
-      counters.bytesToClients += bytes;
+      if (peer === undefined) counts.clients.bytesFromUpstream += bytes;
+      else counts.bytesFromPeers += bytes;
+      counts.of(request).bytesToClients += bytes;
     };
     if (!(body instanceof Uint8Array)) return passBody(body, { timeout: timeouts.body, onBytes });
     onBytes(body.byteLength);

@@ -1,5 +1,6 @@
 /** One upstream: where an edge gets what it has not. */
 
+import type { AnswerFacts } from "../../handler/answer-facts.ts";
 import type { RawResponse } from "../../handler/raw.ts";
 
 /** What an upstream is asked. */
@@ -27,6 +28,8 @@ export interface UpstreamResponse extends RawResponse {
   readonly upstream?: string;
   /** Name of the peer that answered: it keeps the object, so nobody else has to. */
   readonly peer?: string;
+  /** What that says of its answer, where it is another process of this edge: to whoever asks, both are one cache. */
+  readonly sibling?: AnswerFacts;
 }
 
 export interface Upstream {

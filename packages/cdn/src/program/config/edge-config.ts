@@ -13,7 +13,7 @@ export interface EdgeConfig {
   readonly host?: string;
   /** Names this edge in `Cache-Status`, `Via` and metrics. Default `ami-edge`. */
   readonly name?: string;
-  /** Processes that share the port. Each has a cache of its own. Default 1. */
+  /** Processes that share the port, and hold each object once between them. Default 1. */
   readonly processes?: number;
   /** How long answers in flight may still take when the edge ends. Default 10 s. */
   readonly drain?: Duration;

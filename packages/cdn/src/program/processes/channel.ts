@@ -5,6 +5,7 @@ import type { ReplicaNews, ReplicaStart } from "../../edge/purge/replicas.ts";
 import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { CheckedConfig } from "../config/schema.ts";
 import { messageOf, ProgramError } from "../program-error.ts";
+import type { SiblingPlace } from "./siblings.ts";
 
 /** What a worker is asked. */
 export type WorkerAsk =
@@ -14,9 +15,12 @@ export type WorkerAsk =
       readonly index: number;
       readonly reusePort: boolean;
       readonly purges: ReplicaStart;
+      readonly siblings: SiblingPlace;
     }
   | { readonly kind: "report" | "metrics" | "reopenLog" | "close" }
   | { readonly kind: "reload"; readonly config: CheckedConfig }
+  /** Another worker is there, or not any more. */
+  | { readonly kind: "sibling"; readonly name: string; readonly present: boolean }
   /** Purges that the parent has. */
   | { readonly kind: "purges"; readonly news: ReplicaNews }
   /** Canonical targets that another worker saw change. */

@@ -13,6 +13,7 @@ import { logRenewed, readCertificate, warnOfExpired } from "../certificate.ts";
 import type { CheckedConfig } from "../config/schema.ts";
 import type { ProcessPurges } from "../purges.ts";
 import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
+import { type SiblingPlace, siblingLimits } from "./siblings.ts";
 
 /** Besides what the cache may have, copies for sendfile(2) have one byte for so many of it. */
 const SENDFILE_SHARE = 8;
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly logger: Logger;
   readonly collector: MetricsCollector;
   readonly purges: ProcessPurges;
+  /** Default: it is the only one. */
+  readonly siblings?: SiblingPlace | undefined;
   /** Which of the processes it is, from 0. Default 0. */
   readonly index?: number;
   /** Other processes listen on the same port. */
@@ -38,6 +41,8 @@ export interface ServingProcess extends EdgeProcess {
   readonly port: number;
   /** Forgets what is stored and arriving for canonical targets. */
   invalidate(urls: readonly string[]): void;
+  /** Another process is there, or not any more. */
+  setSibling(name: string, present: boolean): void;
 }
 
 /**
@@ -46,13 +51,16 @@ export interface ServingProcess extends EdgeProcess {
  * @throws {CdnError} `PORT_TAKEN`, `LISTEN_FAILED`, `INVALID_OPTION`; {@link ProgramError}.
  */
 export async function serveEdge(options: ServeOptions): Promise<ServingProcess> {
-  const { config, logger, collector, purges, index = 0, reusePort = false, around } = options;
+  const { config, logger, collector, purges, siblings, index = 0, reusePort = false, around } = options;
   const { host, port, limits } = config;
   await using opened = new AsyncDisposableStack();
-  const edge = await assembleEdge(config, logger, { index, purges });
+  const edge = await assembleEdge(config, logger, { index, purges, siblings });
   opened.defer(() => edge.close());
   let certificate = config.tls && (await readCertificate(config.tls));
   if (certificate !== undefined) warnOfExpired(certificate, logger);
+  const door = siblings && (await openDoor(edge, siblings, config, logger));
+  // After the other server, whose clients may wait for other processes that wait for this one.
+  opened.defer(() => door?.close());
   const server = await createServer({
     handler: around === undefined ? edge.handler : around(edge.handler, edge.stats),
     limits,
@@ -73,6 +81,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
     const nextLimits = resolveLimits(next.limits);
     await edge.apply(next);
     server.updateLimits(nextLimits);
+    door?.updateLimits(siblingLimits(next.limits));
     state.config = next;
     if (renewed === undefined || renewed.digest === certificate?.digest) return [];
     server.updateTls(renewed.tls);
@@ -89,6 +98,7 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
     metrics: () => collector.collect(),
     reload,
     invalidate: (urls) => edge.invalidate(urls),
+    setSibling: (name, present) => edge.setSibling(name, present),
     async reopenLog() {
       edge.reopenLog();
     },
@@ -98,6 +108,21 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
       return closed;
     },
   };
+}
+
+/** Listens for the other processes. */
+async function openDoor(
+  { siblings: handler }: AssembledEdge,
+  { socket }: SiblingPlace,
+  { limits, drain }: CheckedConfig,
+  logger: Logger,
+): Promise<Server | undefined> {
+  if (handler === undefined) return undefined;
+  return await createServer({
+    ...{ handler, path: socket, http2: false, logger },
+    limits: siblingLimits(limits),
+    closeDeadline: drain,
+  });
 }
 
 class ProcessState {

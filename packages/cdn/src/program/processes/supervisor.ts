@@ -14,6 +14,7 @@ import { groupInvalidationOf, openProgramPurges } from "../purges.ts";
 import { nextRestart } from "./backoff.ts";
 import type { ParentAsk } from "./channel.ts";
 import type { EdgeProcess } from "./edge-process.ts";
+import { openSiblingPlaces, removeSiblingPlaces, type SiblingPlace, siblingName } from "./siblings.ts";
 import { START_DEADLINE, WorkerProcess } from "./worker-process.ts";
 
 /** Milliseconds that a worker gets to forget what another one saw change. */
@@ -64,7 +65,8 @@ export async function superviseEdge(options: SupervisorOptions): Promise<Supervi
   // Where the system cannot share a port, workers share a socket: nothing then passes through this process either.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const purges = await openProgramPurges(config, logger);
-  const edge = new SupervisedEdge({ ...config, port }, { logger, reusePort, purges });
+  const places = await openSiblingPlaces(config.processes);
+  const edge = new SupervisedEdge({ ...config, port }, { logger, reusePort, purges, places });
   try {
     await edge.start();
   } catch (error) {
@@ -111,6 +113,14 @@ async function listenOnce(options: { port: number; host: string | undefined; reu
   return port;
 }
 
+interface SupervisedParts {
+  readonly logger: Logger;
+  readonly reusePort: boolean;
+  readonly purges: FollowedPurges;
+  /** Of each process among the others. */
+  readonly places: readonly SiblingPlace[];
+}
+
 class SupervisedEdge implements Supervisor {
   restarts = 0;
   url = "";
@@ -118,6 +128,7 @@ class SupervisedEdge implements Supervisor {
   readonly #logger: Logger;
   readonly #reusePort: boolean;
   readonly #purges: FollowedPurges;
+  readonly #places: readonly SiblingPlace[];
   readonly #invalidateGroups: (purge: Purge) => void;
   readonly #workers: (WorkerProcess | undefined)[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -126,14 +137,12 @@ class SupervisedEdge implements Supervisor {
   #retired: ScopeMetrics[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(
-    config: CheckedConfig,
-    { logger, reusePort, purges }: { logger: Logger; reusePort: boolean; purges: FollowedPurges },
-  ) {
+  constructor(config: CheckedConfig, { logger, reusePort, purges, places }: SupervisedParts) {
     this.#config = config;
     this.#logger = logger;
     this.#reusePort = reusePort;
     this.#purges = purges;
+    this.#places = places;
     this.#invalidateGroups = groupInvalidationOf(purges, logger);
     this.#snapshots = setInterval(() => {
       for (const { metrics } of this.processes) void metrics().catch(() => {});
@@ -172,6 +181,7 @@ class SupervisedEdge implements Supervisor {
     clearInterval(this.#snapshots);
     for (const timer of this.#timers) clearTimeout(timer);
     await Promise.all(this.#workers.map((worker) => worker?.end(drain + CLOSE_GRACE)));
+    removeSiblingPlaces(this.#places[0]!);
     await this.#purges.close();
   }
 
@@ -183,10 +193,12 @@ class SupervisedEdge implements Supervisor {
     const startedAt = performance.now();
     void worker.exited.then((how) => this.#onExit(worker, index, failures, performance.now() - startedAt, how));
     const config = this.#config;
-    const ask = { kind: "start", config, index, reusePort: this.#reusePort, purges } as const;
+    const siblings = this.#places[index]!;
+    const ask = { kind: "start", config, index, reusePort: this.#reusePort, purges, siblings } as const;
     try {
       const where = await worker.ask<{ url: string; port: number }>(ask, START_DEADLINE);
       worker.serves = true;
+      await this.#introduce(index, worker);
       // Reloaded meanwhile: nobody told a process that did not serve yet.
       if (config !== this.#config) await worker.reload(this.#config);
       return where;
@@ -198,6 +210,7 @@ class SupervisedEdge implements Supervisor {
 
   #onExit(worker: WorkerProcess, index: number, failures: number, lifetime: number, how: string): void {
     this.#workers[index] = undefined;
+    for (const each of this.processes) void each.setSibling(siblingName(index), false);
     this.#retired = mergeMetrics([this.#retired, countersOf(worker.lastMetrics)]);
     if (this.#closing !== undefined || (!worker.serves && failures === 0)) return;
     const { delay, failures: next } = nextRestart(failures, lifetime);
@@ -210,6 +223,16 @@ class SupervisedEdge implements Supervisor {
       });
     }, delay);
     this.#timers.add(timer);
+  }
+
+  /** Tells all that serve of one that does now, and it of them. */
+  async #introduce(index: number, worker: WorkerProcess): Promise<void> {
+    const told = this.#workers.flatMap((other, at) =>
+      other === undefined || other === worker || !other.serves
+        ? []
+        : [other.setSibling(siblingName(index), true), worker.setSibling(siblingName(at), true)],
+    );
+    await Promise.all(told);
   }
 
   async #answer(index: number, ask: ParentAsk): Promise<unknown> {

@@ -53,6 +53,11 @@ export class WorkerProcess implements EdgeProcess {
     return this.ask({ kind: "purges", news });
   }
 
+  /** Tells it that another one is there, or not any more. Where it cannot be told, it finds out. */
+  async setSibling(name: string, present: boolean): Promise<void> {
+    await this.ask({ kind: "sibling", name, present }).catch(() => {});
+  }
+
   report(): Promise<ProcessReport> {
     return this.ask({ kind: "report" });
   }

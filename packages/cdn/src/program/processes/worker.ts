@@ -6,6 +6,7 @@ import { openProgramLog } from "../program-log.ts";
 import { Channel, type Message, type ParentAsk, type WorkerAsk } from "./channel.ts";
 import { parentPurges } from "./parent-purges.ts";
 import { type ServingProcess, serveEdge } from "./serving-process.ts";
+import { removeSiblingPlaces, type SiblingPlace } from "./siblings.ts";
 
 /** Runs until the parent says that it is over, or is gone. */
 export function runWorker(): void {
@@ -15,12 +16,13 @@ export function runWorker(): void {
   process.on("SIGHUP", () => {});
   process.on("SIGUSR2", () => {});
   process.on("SIGTERM", () => void worker.close().finally(() => process.exit()));
-  process.on("disconnect", () => process.exit(1));
+  process.on("disconnect", () => worker.abandon());
 }
 
 class WorkerRun {
   readonly #parent: Channel<ParentAsk, WorkerAsk>;
   #logger: pino.Logger | undefined;
+  #siblings: SiblingPlace | undefined;
   #purges: ReturnType<typeof parentPurges> | undefined;
   #serving: Promise<ServingProcess> | undefined;
 
@@ -42,6 +44,12 @@ class WorkerRun {
     await (await this.#serving)?.close();
   }
 
+  /** The parent is gone: nobody else would clear up. */
+  abandon(): void {
+    if (this.#siblings !== undefined) removeSiblingPlaces(this.#siblings);
+    process.exit(1);
+  }
+
   async #answer(ask: WorkerAsk): Promise<unknown> {
     switch (ask.kind) {
       case "start": {
@@ -52,6 +60,8 @@ class WorkerRun {
       case "purges":
         // In the turn in which it comes: what is told next counts on it.
         return this.#purges?.judge.hear(ask.news);
+      case "sibling":
+        return (await this.#serving)?.setSibling(ask.name, ask.present);
       case "invalidate":
         return (await this.#serving)?.invalidate(ask.urls);
       case "report":
@@ -70,11 +80,18 @@ class WorkerRun {
     }
   }
 
-  #start({ config, index, reusePort, purges }: Extract<WorkerAsk, { kind: "start" }>): Promise<ServingProcess> {
+  #start({
+    config,
+    index,
+    reusePort,
+    purges,
+    siblings,
+  }: Extract<WorkerAsk, { kind: "start" }>): Promise<ServingProcess> {
     const logger = openProgramLog(config.log.level, { process: index });
     this.#logger = logger;
+    this.#siblings = siblings;
     this.#purges = parentPurges({ start: purges, parent: this.#parent, network: config.purge, logger });
     const collector = config.admin === false ? NO_METRICS : installMetrics();
-    return serveEdge({ config, logger, collector, index, reusePort, purges: this.#purges });
+    return serveEdge({ config, logger, collector, index, reusePort, purges: this.#purges, siblings });
   }
 }
