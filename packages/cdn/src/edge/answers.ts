@@ -33,6 +33,8 @@ export interface Forwarded {
   readonly collapsed: boolean;
   /** What another process of this edge says, where it answered. */
   readonly sibling?: SiblingWord | undefined;
+  /** Says more of why, where `forward` cannot. */
+  readonly detail?: string | undefined;
 }
 
 /** Why something stale is served. */
@@ -123,13 +125,14 @@ export class Answers {
   ): RawResponse {
     const { counts, clock } = this.#options;
     const age = Math.floor(ageOf(stored.freshness, clock()));
-    const { sibling, collapsed, forward } = how;
+    const { sibling, collapsed, forward, detail } = how;
     if (sibling !== undefined && !collapsed) {
       return this.#selected(request, stored, age, sibling.cacheStatus, sibling.facts);
     }
     if (!collapsed) counts.of(request).revalidated += 1;
-    const facts = factsOf(collapsed ? "collapsed" : "revalidated", undefined, stored.upstream);
-    return this.#selected(request, stored, age, { hit: false, forward, forwardStatus, collapsed }, facts);
+    const facts = factsOf(collapsed ? "collapsed" : "revalidated", detail, stored.upstream);
+    const status = { hit: false, forward, forwardStatus, collapsed, ...(detail !== undefined && { detail }) } as const;
+    return this.#selected(request, stored, age, status, facts);
   }
 
   /** Bytes of an object of which only a part is stored. */
@@ -205,6 +208,7 @@ export class Answers {
     const length = head.length ?? (fill.body.ended ? fill.body.received : undefined);
     const now = this.#options.clock();
     const reason = decision.store ? undefined : decision.reason;
+    const detail = reason ?? how.detail;
     const { forward, collapsed } = how;
     const said = collapsed ? undefined : how.sibling;
     const cacheStatus: CacheStatus | string = said?.cacheStatus ?? {
@@ -213,10 +217,10 @@ export class Answers {
       collapsed,
       stored: fill.willBeStored,
       ...(decision.store && { ttl: ttlOf(decision.freshness, now) }),
-      ...(reason !== undefined && { detail: reason }),
+      ...(detail !== undefined && { detail }),
     };
     const age = decision.store ? Math.floor(ageOf(decision.freshness, now)) : readAge(head.age);
-    const about = said?.facts ?? factsOf(collapsed ? "collapsed" : "miss", reason, head.upstream);
+    const about = said?.facts ?? factsOf(collapsed ? "collapsed" : "miss", detail, head.upstream);
     const selection = select(request, { status, headers, length, available: fill.body.received });
     if (selection.kind === "bodyless") {
       const { response } = selection;

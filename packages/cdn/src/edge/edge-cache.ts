@@ -298,7 +298,7 @@ export class EdgeCache {
     if (PASSED[lookup] !== undefined || request.headers.range !== undefined || request.method === "HEAD") {
       return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
     }
-    return this.#through(request, key, true);
+    return this.#through(request, key, true, "purges-unknown");
   }
 
   /**
@@ -337,9 +337,13 @@ export class EdgeCache {
     return this.#answers.fresh(request, stored, now);
   }
 
-  /** @param reload - what is stored is fresh, but the upstream is to be asked. */
-  async #through(request: RawRequest, key: string, reload: boolean): Promise<RawResponse> {
-    let forward: ForwardReason = reload ? "request" : "uri-miss";
+  /**
+   * @param reload - what is stored is fresh, but the upstream is to be asked.
+   * @param detail - why it is, where that is not because the client wants it.
+   */
+  async #through(request: RawRequest, key: string, reload: boolean, detail?: string): Promise<RawResponse> {
+    const why = reload && detail === undefined ? "request" : "stale";
+    let forward: ForwardReason = why === "request" ? why : "uri-miss";
     let bypass = "not-shared";
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -348,7 +352,7 @@ export class EdgeCache {
         if (stored !== undefined && attempt > 0 && !reload && this.#isFresh(stored)) {
           return this.#answers.fresh(request, stored, this.#clock());
         }
-        if (stored !== undefined) forward = reload ? "request" : "stale";
+        if (stored !== undefined) forward = why;
         else if (fullKey !== key) forward = "vary-miss";
         const asked = { request, key, fullKey };
         const partial =
@@ -365,7 +369,7 @@ export class EdgeCache {
           bypass = "head";
           break;
         }
-        const answer = await this.#fromFlight(request, boarded, forward);
+        const answer = await this.#fromFlight(request, boarded, forward, stored === undefined ? undefined : detail);
         if (answer === "retry") continue;
         if (answer === "pass") break;
         if (answer === "slices") {
@@ -388,6 +392,7 @@ export class EdgeCache {
     request: RawRequest,
     boarded: Boarded,
     forward: ForwardReason,
+    detail: string | undefined,
   ): Promise<RawResponse | "retry" | "pass" | "slices"> {
     const { flight, leave, collapsed } = boarded;
     const { fill } = flight;
@@ -412,11 +417,11 @@ export class EdgeCache {
       const { sibling } = head;
       countAs(this.#counts.of(request), collapsed ? "collapsed" : (sibling?.facts.outcome ?? "miss"));
       if (flight.refreshed !== undefined) {
-        const how = { forward, forwardStatus: head.status, collapsed, sibling } as const;
+        const how = { forward, forwardStatus: head.status, collapsed, sibling, detail } as const;
         return this.#answers.revalidated(request, flight.refreshed.response, how);
       }
       if (head.status === 200) await abortable(fill.body.until(bytesNeeded(request)), request.signal);
-      const answer = this.#answers.growing(request, flight, head, { forward, collapsed, sibling }, leave);
+      const answer = this.#answers.growing(request, flight, head, { forward, collapsed, sibling, detail }, leave);
       keep = answer.body !== null && !(answer.body instanceof Uint8Array);
       return answer;
     } finally {

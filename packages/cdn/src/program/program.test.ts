@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { signUrl } from "../guard/token/sign-url.ts";
+import { silentLogger } from "../logger.ts";
 import { createServer } from "../server/server.ts";
 import type { EdgeConfig } from "./config/edge-config.ts";
 import { configFile, program, startOrigin } from "./program.test-setup.ts";
@@ -111,6 +112,70 @@ describe("a program", () => {
     expect(await answer.json()).toMatchObject({ edges: { "edge-0": "purged", "edge-1": "purged" } });
     expect(await ok(`${other.url}/a`)).toBe(200);
     expect(origin.asked.get("/a")).toBe(before + 1);
+  });
+
+  test("an edge that lost the one it purges together with says so, and asks an upstream whether what it has still holds", async () => {
+    const statuses: number[] = [];
+    const origin = await startOrigin(({ headers }) => {
+      const status = headers.get("if-none-match") === '"1"' ? 304 : 200;
+      statuses.push(status);
+      const fields = { etag: '"1"', "cache-control": "max-age=3600" };
+      return new Response(status === 200 ? "body" : null, { status, headers: fields });
+    });
+    const ports = await Promise.all([freePort(), freePort()]);
+    const peers = ports.map((port, index) => ({ name: `edge-${index}`, url: `http://127.0.0.1:${port}` }));
+    const lines: [object, string][] = [];
+    const note = (fields: object, text: string): void => void lines.push([fields, text]);
+    const logger = { ...silentLogger, info: note, warn: note };
+    const start = (index: number) => {
+      const purge = { self: `edge-${index}`, peers, secret: "of the two alone" };
+      return program({ upstreams: [origin.url], port: ports[index]!, purge }, { logger });
+    };
+    const [lone, lost] = await Promise.all([start(0), start(1)]);
+    const ask = async () => {
+      const response = await fetch(`${lone.url}/a`);
+      return [await response.text(), response.headers.get("cache-status")];
+    };
+    await expect.poll(async () => (await ask())[1]).toMatch(/; hit/);
+    expect(await (await fetch(`${lone.adminUrl}/readyz`)).json()).toEqual({ ready: true, notReady: [], warnings: [] });
+
+    statuses.length = 0;
+    await lost.close();
+    await expect.poll(async () => (await lone.report()).purge?.trusted, { timeout: 10_000 }).toBe(false);
+    const revalidated = ["body", "ami-edge; fwd=stale; fwd-status=304; detail=purges-unknown"];
+    expect([await ask(), await ask()]).toEqual([revalidated, revalidated]);
+    expect(statuses).toEqual([304, 304]);
+    const ready = await fetch(`${lone.adminUrl}/readyz`);
+    const warning = "nothing is served from the cache without asking an upstream: no contact for purges with edge-1";
+    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, notReady: [], warnings: [warning] }]);
+    await expect
+      .poll(() => lines)
+      .toContainEqual([
+        { missing: ["edge-1"], tolerate: 0 },
+        "serves nothing from the cache without asking an upstream, until more edges are in contact for purges",
+      ]);
+    await start(1);
+    await expect.poll(async () => (await ask())[1], { timeout: 10_000 }).toMatch(/; hit/);
+    expect((await lone.report()).warnings).toEqual([]);
+    await expect.poll(() => lines.map(([, text]) => text)).toContain("serves from the cache again");
+  });
+
+  test("an edge that may lose the other one serves on from its cache", async () => {
+    const origin = await startOrigin();
+    const ports = await Promise.all([freePort(), freePort()]);
+    const peers = ports.map((port, index) => ({ name: `edge-${index}`, url: `http://127.0.0.1:${port}` }));
+    const start = (index: number) => {
+      const purge = { self: `edge-${index}`, peers, secret: "of the two alone", tolerate: 1 };
+      return program({ upstreams: [origin.url], port: ports[index]!, purge });
+    };
+    const [lone, lost] = await Promise.all([start(0), start(1)]);
+    const cacheStatus = async () => (await fetch(`${lone.url}/a`)).headers.get("cache-status");
+    await expect.poll(cacheStatus).toMatch(/; hit/);
+    await lost.close();
+    const contact = async () => (await lone.report()).purge?.edges["edge-1"];
+    await expect.poll(contact, { timeout: 10_000 }).toMatchObject({ weMayServe: false });
+    expect(await cacheStatus()).toMatch(/; hit/);
+    expect(await lone.report()).toMatchObject({ purge: { trusted: true }, warnings: [] });
   });
 
   test("logs clients' addresses and not those of its proxies", async () => {
@@ -262,7 +327,7 @@ describe("the admin port", () => {
     await ok(`${edge.url}/live/demo/720p/1.m4s`);
     const get = async (path: string) => (await fetch(edge.adminUrl + path)).text();
     expect(JSON.parse(await get("/healthz"))).toEqual({ alive: true });
-    expect(JSON.parse(await get("/readyz"))).toEqual({ ready: true, notReady: [] });
+    expect(JSON.parse(await get("/readyz"))).toEqual({ ready: true, notReady: [], warnings: [] });
     expect(JSON.parse(await get("/stats"))).toMatchObject({
       name: "ami-edge",
       total: { edge: { hits: 1, misses: 1 }, requests: { byOutcome: { hit: 1, miss: 1 } } },
@@ -283,7 +348,7 @@ describe("the admin port", () => {
     const response = await fetch(`${edge.adminUrl}/readyz`);
     expect([response.status, await response.json()]).toEqual([
       503,
-      { ready: false, notReady: ["no upstream can be reached"] },
+      { ready: false, notReady: ["no upstream can be reached"], warnings: [] },
     ]);
   });
 

@@ -6,7 +6,7 @@ import { metrics, type ObservableResult } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Purge } from "../edge/purge/purge.ts";
-import type { PurgeResult } from "../edge/purge/purges.ts";
+import type { PurgeResult, PurgeStatus } from "../edge/purge/purges.ts";
 import type { EdgeStats } from "../edge/stats.ts";
 import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
@@ -58,6 +58,7 @@ interface Processes {
   readonly processes: readonly EdgeProcess[];
   readonly restarts: number;
   readonly retired: readonly ScopeMetrics[];
+  readonly purgeStatus: PurgeStatus;
   purge(purge: Purge): Promise<PurgeResult>;
   setConfig(config: CheckedConfig): void;
   close(): Promise<void>;
@@ -153,6 +154,9 @@ async function startProcess(
     processes: [process],
     restarts: 0,
     retired: [],
+    get purgeStatus() {
+      return purges.status;
+    },
     purge: (purge) => purges.purge(purge),
     setConfig() {},
     close: () => resources.disposeAsync(),
@@ -210,7 +214,7 @@ class Program implements AdministeredProgram {
   }
 
   async report(): Promise<ProgramReport> {
-    const { url, processes, restarts } = this.#processes;
+    const { url, processes, restarts, purgeStatus } = this.#processes;
     // One that ends just now has nothing to say.
     const reports = await Promise.allSettled(processes.map((process) => process.report()));
     const facts = {
@@ -222,6 +226,7 @@ class Program implements AdministeredProgram {
       processes: this.config.processes,
       restarts,
       reloads: this.#reloads,
+      purge: this.config.purge === undefined ? null : purgeStatus,
     };
     return reportOf(
       facts,

@@ -146,4 +146,4 @@ export class Passing {
 }
 
 /** Reasons that `Cache-Status` cannot say by itself. */
-const DETAILS = new Set(["precondition", "request-no-store"]);
+const DETAILS = new Set(["precondition", "request-no-store", "purges-unknown"]);

@@ -49,8 +49,9 @@ type Route = (program: AdministeredProgram, request: Request, purgeApi: FetchHan
 const READ: Readonly<Record<string, Route>> = {
   "/healthz": async () => Response.json({ alive: true }),
   "/readyz": async (program) => {
-    const { notReady } = await program.report();
-    return Response.json({ ready: notReady.length === 0, notReady }, { status: notReady.length === 0 ? 200 : 503 });
+    const { notReady, warnings } = await program.report();
+    const ready = notReady.length === 0;
+    return Response.json({ ready, notReady, warnings }, { status: ready ? 200 : 503 });
   },
   "/stats": async (program) => Response.json(await program.report()),
   "/metrics": async (program) => new Response(await program.metrics(), { headers: { "content-type": METRICS_TYPE } }),

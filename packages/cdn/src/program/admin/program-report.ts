@@ -1,5 +1,6 @@
 /** How the whole edge is doing: what `/stats` gives and `ami-edge top` shows. Pure. */
 
+import type { PurgeStatus } from "../../edge/purge/purges.ts";
 import type { EdgeStats } from "../../edge/stats.ts";
 import type { UpstreamStats } from "../../edge/upstream/member.ts";
 import type { HotPath } from "../../watch/hot-paths.ts";
@@ -21,6 +22,8 @@ export interface ProgramFacts {
   /** Processes started in the place of others that died. */
   readonly restarts: number;
   readonly reloads: ReloadCounts;
+  /** How it stands with the edges that it purges together with; null where it is alone. */
+  readonly purge: PurgeStatus | null;
 }
 
 /** How often the config was read again. */
@@ -35,6 +38,8 @@ export interface ReloadCounts {
 export interface ProgramReport extends Omit<ProgramFacts, "processes"> {
   /** Why it is not ready; empty where it is. */
   readonly notReady: readonly string[];
+  /** What is wrong though it serves: to be looked into, but no reason to send clients elsewhere. */
+  readonly warnings: readonly string[];
   /** Sums over all processes. */
   readonly total: {
     readonly edge: EdgeStats;
@@ -59,6 +64,7 @@ export function reportOf(facts: ProgramFacts, processes: readonly ProcessReport[
   return {
     ...facts,
     notReady: reasonsAgainst(facts, processes),
+    warnings: warningsOf(facts),
     total: {
       edge: processes.map(({ edge }) => edge).reduce(sum, {} as EdgeStats),
       requests: processes.map(({ requests }) => requests).reduce(sum, NO_REQUESTS),
@@ -85,6 +91,17 @@ function reasonsAgainst({ draining, processes: wanted }: ProgramFacts, processes
     reasons.push("no upstream can be reached");
   }
   return reasons;
+}
+
+function warningsOf({ purge, draining }: ProgramFacts): string[] {
+  if (purge === null || purge.trusted || draining) return [];
+  const why = `no contact for purges with ${edgesOutOfContact(purge).join(", ") || "enough edges"}`;
+  return [`nothing is served from the cache without asking an upstream: ${why}`];
+}
+
+/** Names of the edges by whose leave this one may not serve. */
+export function edgesOutOfContact({ edges }: PurgeStatus): string[] {
+  return Object.keys(edges).filter((name) => !edges[name]!.weMayServe);
 }
 
 function total<T>(all: readonly T[], of: (each: T) => number): number {

@@ -224,6 +224,12 @@ export interface PurgeConfig {
   readonly peers: readonly { readonly name: string; readonly url: string }[];
   /** Known to the edges alone: 16 characters or more. */
   readonly secret: string;
+  /**
+   * How many of the edges may be down, or out of reach, while the others serve on from their caches; with more of them gone the rest ask an
+   * upstream before every hit. A purge is done when one edge more than this has it. The same at all edges. Default: 1 with three edges or more,
+   * else 0.
+   */
+  readonly tolerate?: number;
 }
 
 /** Live media. Each of these is there without the others. */

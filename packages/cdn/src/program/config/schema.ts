@@ -220,6 +220,7 @@ const purge = section({
   self: text,
   peers: v.array(section({ name: text, url: httpUrl }), "must be a list"),
   secret: v.pipe(text, v.minLength(16, "must have at least 16 characters")),
+  tolerate: v.optional(whole(0, 1000)),
 });
 
 const live = section({

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Purge } from "../../edge/purge/purge.ts";
-import type { FollowedPurges, PurgeResult } from "../../edge/purge/purges.ts";
+import type { FollowedPurges, PurgeResult, PurgeStatus } from "../../edge/purge/purges.ts";
 import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { countersOf, mergeMetrics } from "../admin/merge-metrics.ts";
@@ -44,6 +44,8 @@ export interface Supervisor {
   readonly restarts: number;
   /** Counters of processes that are gone. */
   readonly retired: readonly ScopeMetrics[];
+  /** How it stands with the other edges. */
+  readonly purgeStatus: PurgeStatus;
   /** In all processes, and at the other edges. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
   purge(purge: Purge): Promise<PurgeResult>;
   /** For processes that are started from now on. */
@@ -155,6 +157,10 @@ class SupervisedEdge implements Supervisor {
 
   get retired(): readonly ScopeMetrics[] {
     return this.#retired;
+  }
+
+  get purgeStatus(): PurgeStatus {
+    return this.#purges.status;
   }
 
   async start(): Promise<void> {

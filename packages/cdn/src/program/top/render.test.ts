@@ -54,6 +54,7 @@ const facts = {
   processes: 1,
   restarts: 0,
   reloads: { done: 0, failed: 0, error: null },
+  purge: null,
 };
 
 const before = reportOf(facts, [processReport()]);
@@ -113,6 +114,15 @@ asked for most                                                            lately
       "log        17 of 5,000 lines were dropped",
       "config     port: must be a number",
     ]);
+  });
+
+  test("shows how it stands with the edges that it purges together with", () => {
+    const apart = { weMayServe: false, itMayServe: false };
+    const purge = { self: "a", generation: 1, entries: 0, recovering: false, edges: { b: apart } };
+    const line = (trusted: boolean) =>
+      show({ now: { ...now, purge: { ...purge, trusted } } }).find((text) => text.startsWith("purge"));
+    expect(line(false)).toBe("purge      in contact with 0 of 1 edges: an upstream is asked before every hit");
+    expect(line(true)).toBe("purge      in contact with 0 of 1 edges, not with b");
   });
 
   test("has no colours unless they are wanted, and the same text with them", () => {

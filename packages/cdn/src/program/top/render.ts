@@ -1,7 +1,7 @@
 /** What `ami-edge top` shows: lines of text from two looks at an edge. Pure. */
 
 import type { UpstreamStats } from "../../edge/upstream/member.ts";
-import type { ProgramReport } from "../admin/program-report.ts";
+import { edgesOutOfContact, type ProgramReport } from "../admin/program-report.ts";
 import { formatDuration, formatSize } from "../config/units.ts";
 import { type Cell, type Paint, paint, table } from "./table.ts";
 
@@ -69,6 +69,7 @@ function head(frame: Frame, color: Color): string[] {
     const trouble = failed === null ? "" : `, ${color("red", failed)}`;
     rows.push(["disk", `${fill(bytes, maxBytes, color)}, ${count(entries)} objects${trouble}`]);
   }
+  if (now.purge !== null) rows.push(["purge", purgeText(now.purge, color)]);
   const busy = processes.map(({ utilization }) => percent(utilization)).join(", ");
   rows.push([
     "processes",
@@ -88,6 +89,14 @@ function head(frame: Frame, color: Color): string[] {
     [{ grow: true }],
     columns,
   );
+}
+
+function purgeText(purge: NonNullable<ProgramReport["purge"]>, color: Color): string {
+  const missing = edgesOutOfContact(purge);
+  const all = Object.keys(purge.edges).length;
+  const contact = `in contact with ${all - missing.length} of ${all} edges`;
+  if (!purge.trusted) return color("red", `${contact}: an upstream is asked before every hit`);
+  return missing.length === 0 ? contact : color("yellow", `${contact}, not with ${missing.join(", ")}`);
 }
 
 function outcomes(frame: Frame, color: Color): string[] {

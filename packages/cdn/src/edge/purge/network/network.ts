@@ -29,6 +29,7 @@ export interface PurgeNetworkParts {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly settleMs: number;
+  readonly tolerate: number;
   readonly member: PurgeMember;
   /** Does and begins to write down what a message brought; resolves when it, and all before it, are written. */
   readonly apply: (changes: Changes) => Promise<void>;
@@ -67,6 +68,8 @@ export class PurgeNetwork {
   readonly #waiters = new Map<ChainedPurge, Waiter>();
   readonly #handle: FetchHandler;
   readonly #closing = new AbortController();
+  /** Whether what is stored may be served; what changes is logged. */
+  #trusted = true;
   #look: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(parts: PurgeNetworkParts) {
@@ -151,9 +154,25 @@ export class PurgeNetwork {
     }
     line.questions -= 1;
     if (this.#closing.signal.aborted) return;
+    this.#noteTrust();
     this.#settle();
     if (line.again) void this.#ask(line);
     else if (line.questions === 0) this.#askLater(line);
+  }
+
+  #noteTrust(): void {
+    const { member, clock, logger, tolerate } = this.#parts;
+    const trusted = member.trustedUntil > clock();
+    const missing = this.#lines.filter(({ answers }) => answers === false).map(({ peer }) => peer.name);
+    // At the start nobody has answered yet.
+    if (trusted === this.#trusted || (!trusted && missing.length === 0)) return;
+    this.#trusted = trusted;
+    if (trusted) logger.info({}, "serves from the cache again");
+    else
+      logger.warn(
+        { missing, tolerate },
+        "serves nothing from the cache without asking an upstream, until more edges are in contact for purges",
+      );
   }
 
   #askLater(line: Line): void {
