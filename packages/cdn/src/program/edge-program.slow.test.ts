@@ -88,13 +88,13 @@ describe("ami-edge", () => {
     );
   });
 
-  test("finds a typed config file in its folder", async () => {
+  test("finds a typed config file in its folder, which need not have the package, nor be one of modules", async () => {
     const origin = await startOrigin();
     const path = await folder();
-    const index = new URL("index.ts", import.meta.url).href;
+    await writeFile(join(path, "package.json"), '{ "type": "commonjs" }');
     await writeFile(
       join(path, "ami-edge.config.ts"),
-      `import { defineEdgeConfig } from ${JSON.stringify(index)};
+      `import { defineEdgeConfig } from "@ami-streams/cdn/program";
        const upstream: string = ${JSON.stringify(origin.url)};
        export default defineEdgeConfig({ upstreams: [upstream], name: "typed" });`,
     );

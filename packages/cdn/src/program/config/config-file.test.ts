@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findConfigFile, readConfigFile } from "./config-file.ts";
 import { loadConfig } from "./load-config.ts";
@@ -14,7 +14,7 @@ afterAll(() => rm(folder, { recursive: true }));
 let count = 0;
 async function file(extension: string, text: string): Promise<string> {
   count += 1;
-  const path = join(folder, `${count}.${extension}`);
+  const path = join(folder, dirname(extension), `${count}.${basename(extension)}`);
   await writeFile(path, text);
   return path;
 }
@@ -27,6 +27,19 @@ describe("a config file", () => {
     ["mjs", "export default await Promise.resolve({ port: 1 });"],
   ])("may be written in %s", async (extension, text) => {
     expect(await readConfigFile(await file(extension, text))).toEqual({ port: 1 });
+  });
+
+  test("may be a module though its folder says CommonJS, as npm init has it say, or be CommonJS", async () => {
+    await mkdir(join(folder, "commonjs"));
+    await writeFile(join(folder, "commonjs", "package.json"), '{ "type": "commonjs" }');
+    const imported = await file("commonjs/part.ts", "export const port: number = 1;");
+    const importing = `import { port } from ${JSON.stringify(imported)};\nexport default { port };`;
+    for (const extension of ["js", "ts"]) {
+      expect(await readConfigFile(await file(`commonjs/a.${extension}`, importing))).toEqual({ port: 1 });
+      expect(await readConfigFile(await file(`commonjs/b.${extension}`, "module.exports = { port: 2 };"))).toEqual({
+        port: 2,
+      });
+    }
   });
 
   test("is read anew each time, with what it imports", async () => {
@@ -62,7 +75,9 @@ describe("a config file", () => {
     ["ts", "export const port = 1;", "it has no default export: write export default defineEdgeConfig"],
     ["ts", "export default { port: () => 1 };", "it must be plain data: "],
     ["ts", "throw new Error('no secret in the environment');", "no secret in the environment"],
-    ["ts", "export default { port: };", "cannot be read: "],
+    ["ts", "export default {\n  port: 1\n  host: 2\n};", "cannot be read: line 3: "],
+    ["mjs", "export default {\n  port: 1\n  host: 2\n};", "cannot be read: line 3: "],
+    ["mjs", "\nexport default { port: nothing };", "cannot be read: line 2: nothing is not defined"],
     ["ts", "import './missing.ts'; export default {};", "cannot be read: Cannot find module"],
     ["mjs", "process.exit(3);", "it ended the process"],
   ])("of %s with %j says why it cannot be read", async (extension, text, why) => {

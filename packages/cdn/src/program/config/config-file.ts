@@ -6,6 +6,7 @@ import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { messageOf, ProgramError } from "../program-error.ts";
+import { CONFIG_SCRIPT } from "./config-script.ts";
 
 /** Names that are looked for in the folder where the program starts. The first one counts. */
 export const CONFIG_NAMES = ["ts", "mts", "js", "mjs", "json"].map((extension) => `ami-edge.config.${extension}`);
@@ -58,22 +59,11 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-const SCRIPT = `
-const { parentPort, workerData } = require("node:worker_threads");
-import(workerData).then(
-  async ({ default: exported }) => {
-    if (exported === undefined) throw new Error("it has no default export: write export default defineEdgeConfig({ … })");
-    try {
-      parentPort.postMessage({ config: await exported });
-    } catch (error) {
-      throw new Error("it must be plain data: " + error.message);
-    }
-  },
-).catch((error) => parentPort.postMessage({ error: { message: error?.message ?? String(error) } }));
-`;
-
 async function runScript(file: string): Promise<unknown> {
-  const thread = new Worker(SCRIPT, { eval: true, workerData: pathToFileURL(file).href, name: "config" });
+  const thread = new Worker(CONFIG_SCRIPT, {
+    ...{ eval: true, name: "config" },
+    workerData: { file: pathToFileURL(file).href, self: import.meta.url },
+  });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {
@@ -92,9 +82,12 @@ async function runScript(file: string): Promise<unknown> {
   }
 }
 
+/** @param error - what went wrong, and where, if that is known. */
 function unreadable(file: string, error: unknown): ProgramError {
-  const { message = String(error) } = error as { message?: string };
-  return new ProgramError(`${file} cannot be read: ${message.split("\n", 1)[0]}`, { cause: error });
+  const { message = String(error), ...place } = error as { message?: string; file?: string; line?: number };
+  const isElsewhere = place.file !== undefined && place.file !== file;
+  const where = place.line === undefined ? "" : `${isElsewhere ? `${place.file}, ` : ""}line ${place.line}: `;
+  return new ProgramError(`${file} cannot be read: ${where}${message.split("\n", 1)[0]}`, { cause: error });
 }
 
 function resolveFiles(value: unknown, [key = "", ...rest]: readonly string[], folder: string): void {
