@@ -40,6 +40,7 @@ export async function makeUpstreams(config: CheckedConfig, logger: Logger): Prom
     name,
     upstreams: await Promise.all(config.upstreams.map(optionsOf)),
     logger,
+    probe: true,
     ...(balance !== undefined && { balance }),
     ...(retry !== undefined && { retry }),
     ...(hedge !== undefined && { hedge: hedge === false ? false : defined(hedge) }),

@@ -13,7 +13,7 @@ import type { EdgeConfig } from "./config/edge-config.ts";
 import type { ConfigSource } from "./config/load-config.ts";
 import { type ProgramOptions, type RunningProgram, startProgram } from "./program.ts";
 
-/** An origin whose answers are good for an hour, and how often it was asked for each path. */
+/** An origin whose answers are good for an hour, and how often it was asked for each path: not by HEAD, which is how an edge sees whether it is there. */
 export interface CountedOrigin {
   readonly url: string;
   readonly asked: ReadonlyMap<string, number>;
@@ -28,6 +28,7 @@ export async function startOrigin(answer?: FetchHandler): Promise<CountedOrigin>
     host: "127.0.0.1",
     handler: (request, connection) => {
       const { pathname } = new URL(request.url);
+      if (request.method === "HEAD") return new Response();
       asked.set(pathname, (asked.get(pathname) ?? 0) + 1);
       return (
         answer?.(request, connection) ??

@@ -341,15 +341,23 @@ describe("the admin port", () => {
     expect(await ok(`${edge.adminUrl}/stats`, { method: "POST" })).toBe(405);
   });
 
-  test("says that an edge is not ready whose upstreams cannot be reached", async () => {
-    const edge = await program({ upstreams, circuit: { failures: 1, share: 0.01, openFor: "1h", maxOpenFor: "1h" } });
-    expect(await ok(`${edge.adminUrl}/readyz`)).toBe(200);
+  test.each([
+    ["not known", {}],
+    ["half-open", { failures: 1, share: 0.01, openFor: "1ms", maxOpenFor: "1ms" }],
+    ["open", { failures: 1, share: 0.01, openFor: "1h", maxOpenFor: "1h" }],
+  ])("says that an edge is not ready whose upstreams cannot be reached: %s", async (_state, circuit) => {
+    const edge = await program({ upstreams, circuit });
     expect(await ok(`${edge.url}/a`)).toBeGreaterThanOrEqual(500);
     const response = await fetch(`${edge.adminUrl}/readyz`);
     expect([response.status, await response.json()]).toEqual([
       503,
       { ready: false, notReady: ["no upstream can be reached"], warnings: [] },
     ]);
+  });
+
+  test("says that an edge is ready when its upstream has answered, though nobody asked for anything", async () => {
+    const edge = await program({ upstreams: [(await startOrigin()).url] });
+    await expect.poll(() => ok(`${edge.adminUrl}/readyz`), { timeout: 10_000 }).toBe(200);
   });
 
   test("reads the config again, and says what is wrong with it", async () => {
@@ -373,7 +381,7 @@ describe("the admin port", () => {
     const edge = await program({ upstreams, admin: { port: 0, token } });
     const status = (path: string, init?: RequestInit) => ok(edge.adminUrl + path, init);
     const right = { authorization: `Bearer ${token}` };
-    expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 200]);
+    expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 503]);
     expect([await status("/stats"), await status("/metrics"), await status("/reload", { method: "POST" })]).toEqual([
       401, 401, 401,
     ]);

@@ -57,6 +57,7 @@ class HealthJudge {
  * Checks an upstream from now on.
  *
  * @param onChange - called when the judgement changes.
+ * @param onGood - called after each good check.
  * @returns how to stop.
  * @throws {CdnError} `INVALID_OPTION`.
  */
@@ -64,6 +65,7 @@ export function checkHealth(
   upstream: Upstream,
   options: HealthCheckOptions,
   onChange: (healthy: boolean) => void,
+  onGood: () => void = () => {},
 ): () => void {
   const { path, expectStatus } = options;
   const { intervalMs, timeoutMs, healthyAfter, unhealthyAfter } = { ...DEFAULT_HEALTH_CHECK, ...options };
@@ -80,6 +82,7 @@ export function checkHealth(
   const check = async (): Promise<void> => {
     const isGood = await isWell();
     if (stopped.signal.aborted) return;
+    if (isGood) onGood();
     if (judge.note(isGood)) onChange(judge.healthy);
     timer = setTimeout(check, intervalMs * (0.9 + Math.random() * 0.2));
     timer.unref();

@@ -1,9 +1,9 @@
 /** One of several upstreams: asked, timed, and judged by how it answers. */
 
 import { CdnError } from "../../errors.ts";
-import { letGo } from "../../handler/let-go.ts";
 import type { Logger } from "../../logger.ts";
 import { Circuit, type CircuitOptions, type CircuitOutcome, type CircuitState } from "./circuit.ts";
+import { withHeadTimeout } from "./head-timeout.ts";
 import { LatencySketch } from "./latency-sketch.ts";
 import { type Outcome, outcomeOf, outcomeOfError } from "./outcome.ts";
 import { SlidingCounts } from "./sliding-counts.ts";
@@ -57,6 +57,8 @@ export interface UpstreamStats {
   /** What the health check says; true where there is none. */
   readonly healthy: boolean;
   readonly circuit: CircuitState;
+  /** Whether it is known to answer: it has, its circuit is closed, and its health check does not say otherwise. */
+  readonly reachable: boolean;
   /** Milliseconds until the head, by recent segments: half of them, and 95 of 100. Undefined where there are few. */
   readonly headP50: number | undefined;
   readonly headP95: number | undefined;
@@ -103,6 +105,8 @@ export class Member {
   readonly circuit: Circuit;
   /** What the health check says. */
   healthy = true;
+  /** A client's request, a probe or a health check has come to something. */
+  hasAnswered = false;
   readonly #options: MemberOptions;
   readonly #recent = new SlidingCounts(ERROR_WINDOW, 2);
   #suspectUntil = Number.NEGATIVE_INFINITY;
@@ -143,6 +147,18 @@ export class Member {
     this.circuit.close();
   }
 
+  /** See {@link UpstreamStats.reachable}. */
+  isReachable(now: number): boolean {
+    return this.hasAnswered && this.healthy && this.circuit.state(now) === "closed";
+  }
+
+  /** Says what came of a probe, which counts nowhere else: undefined where it was given up. */
+  judgeProbe(permit: number, hasAnswered: boolean | undefined): void {
+    this.hasAnswered ||= hasAnswered === true;
+    const outcome = hasAnswered === undefined ? "nothing" : hasAnswered ? "success" : "failure";
+    this.#record(permit, outcome, this.#options.clock());
+  }
+
   /** Asks. @param isMeasured - whether its time counts among {@link latency}. */
   attempt(request: UpstreamRequest, isMeasured: boolean): Attempt {
     const { clock } = this.#options;
@@ -170,7 +186,8 @@ export class Member {
   stats(now: number): UpstreamStats {
     const { name, counters, failures, healthy, circuit, latency } = this;
     const [headP50, headP95] = [latency.quantile(0.5), latency.quantile(0.95)];
-    return { name, ...counters, failures: { ...failures }, healthy, circuit: circuit.state(now), headP50, headP95 };
+    const state = { healthy, circuit: circuit.state(now), reachable: this.isReachable(now) };
+    return { name, ...counters, failures: { ...failures }, ...state, headP50, headP95 };
   }
 
   async #ask(
@@ -238,7 +255,10 @@ export class Member {
     const isDown = this.#options.relays !== true && (status === 502 || status === 504);
     this.#record(permit, isDown ? "failure" : "success", now);
     if (isDown) this.#suspectUntil = now + UPSTREAM_COOLDOWN;
-    else this.#suspectUntil = Number.NEGATIVE_INFINITY;
+    else {
+      this.#suspectUntil = Number.NEGATIVE_INFINITY;
+      this.hasAnswered = true;
+    }
     if (status < 500) return;
     // A 503 is how an origin says that a publisher is away: players ask for it again and again.
     const level = status === 503 ? "debug" : "warn";
@@ -308,37 +328,4 @@ function linkAborts(
     clearTimeout(timer);
     signal.removeEventListener("abort", forward);
   };
-}
-
-async function withHeadTimeout(
-  upstream: Upstream,
-  request: UpstreamRequest,
-  controller: AbortController,
-  milliseconds: number,
-): Promise<UpstreamResponse> {
-  const { signal } = controller;
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    timer = setTimeout(() => {
-      controller.abort(new CdnError("UPSTREAM_TIMEOUT", `${upstream.name} gave no answer for ${milliseconds} ms`));
-    }, milliseconds);
-  });
-  const sent = upstream.send({ ...request, signal });
-  try {
-    return await Promise.race([sent, late]);
-  } catch (error) {
-    // An upstream that does not heed the signal may answer all the same, when nobody waits any more.
-    sent.then(
-      ({ body }) => letGo(body),
-      () => {},
-    );
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -10,11 +10,15 @@ import { checkHealth } from "./health-check.ts";
 import type { HedgeOptions } from "./hedge.ts";
 import { createHttpUpstream } from "./http-upstream.ts";
 import { Member, type UpstreamStats } from "./member.ts";
+import { probeReach } from "./reach-probe.ts";
 import { DEFAULT_RETRY, RetryBudget, type RetryOptions } from "./retry-budget.ts";
 import { createS3Upstream, s3Url } from "./s3-upstream.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream, type UpstreamTimeouts } from "./upstream.ts";
 import { headHistogram, observeUpstreams, upstreamAttributes } from "./upstream-metrics.ts";
 import type { UpstreamOption, UpstreamOptions } from "./upstream-options.ts";
+
+/** Asked of a bucket, which is never listed, to see whether it answers: that there is no such object is an answer. */
+const NO_OBJECT = "/.ami-edge-probe";
 
 /** How several upstreams are used. */
 export interface UpstreamsPolicy {
@@ -39,6 +43,11 @@ export interface UpstreamsOptions extends UpstreamsPolicy {
   /** Milliseconds since 1970 by the system's clock, for signatures. Default `Date.now`. */
   readonly systemClock?: () => number;
   readonly logger?: Logger;
+  /**
+   * Whether upstreams are asked by HEAD (for the path of the health check, or else `/`, or of a bucket an object that it has not) about every second until the first answer, and while their circuit is not
+   * closed, so that {@link UpstreamStats.reachable} is true without anybody's request. Default false.
+   */
+  readonly probe?: boolean;
 }
 
 /** Several upstreams as one. */
@@ -81,7 +90,7 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
       ...(circuit !== undefined && { circuit }),
       onHead: (elapsed) => histogram.record(elapsed / 1_000, attributes),
     });
-    return { member, health: given.health };
+    return { member, health: given.health, isBucket: given.s3 !== undefined };
   });
   const failover = new Failover({
     members: members.map(({ member }) => member),
@@ -91,8 +100,11 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
     ...(balance !== undefined && { balance }),
     ...(hedge !== undefined && { hedge }),
   });
-  for (const { member, health } of members) {
+  for (const { member, health, isBucket } of members) {
     if (health !== undefined) checks.push(watch(member, health, logger));
+    if (options.probe !== true) continue;
+    const target = health?.path ?? (isBucket ? NO_OBJECT : "/");
+    checks.push(probeReach(member, { target, first: health === undefined, clock }));
   }
   const stats = (): UpstreamStats[] => members.map(({ member }) => member.stats(clock()));
   const stopObserving = observeUpstreams(name, stats, budget);
@@ -168,7 +180,7 @@ function withHeaders(upstream: Upstream, headers: UpstreamOptions["headers"]): U
 }
 
 function watch(member: Member, health: NonNullable<UpstreamOptions["health"]>, logger: Logger): () => void {
-  return checkHealth(member.upstream, health, (healthy) => {
+  const onChange = (healthy: boolean): void => {
     if (healthy) {
       member.recover();
       logger.info({ upstream: member.name }, "an upstream is well again");
@@ -176,5 +188,8 @@ function watch(member: Member, health: NonNullable<UpstreamOptions["health"]>, l
       member.healthy = false;
       logger.warn({ upstream: member.name }, "an upstream is ill: its health check failed");
     }
+  };
+  return checkHealth(member.upstream, health, onChange, () => {
+    member.hasAnswered = true;
   });
 }

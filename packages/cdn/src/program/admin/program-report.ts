@@ -86,8 +86,8 @@ function reasonsAgainst({ draining, processes: wanted }: ProgramFacts, processes
   if (draining) reasons.push("it is ending");
   else if (serving.length === 0)
     reasons.push(wanted === 1 ? "it does not serve" : `none of ${wanted} processes serves`);
-  const isReachable = ({ healthy, circuit }: UpstreamStats): boolean => healthy && circuit !== "open";
-  if (serving.length > 0 && !serving.some(({ upstreams }) => upstreams.some(isReachable))) {
+  const reaches = ({ upstreams }: ProcessReport): boolean => upstreams.some(({ reachable }) => reachable);
+  if (serving.length > 0 && !serving.some(reaches)) {
     reasons.push("no upstream can be reached");
   }
   return reasons;
@@ -140,6 +140,7 @@ function mergeUpstream(a: UpstreamStats, b: UpstreamStats): UpstreamStats {
   return {
     ...sum(a, b),
     healthy: a.healthy && b.healthy,
+    reachable: a.reachable && b.reachable,
     circuit: WORST[Math.max(WORST.indexOf(a.circuit), WORST.indexOf(b.circuit))]!,
     headP50: highest(a.headP50, b.headP50),
     headP95: highest(a.headP95, b.headP95),

@@ -29,6 +29,7 @@ function processReport(fields: Partial<ProcessReport> = {}): ProcessReport {
         healthy: true,
         circuit: "closed",
         headP50: 4.25,
+        reachable: false,
         headP95: 31.7,
       },
     ],
