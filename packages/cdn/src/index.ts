@@ -78,6 +78,7 @@ export { MAX_DISK_OBJECT_BYTES, MIN_DISK_LIFETIME } from "./edge/tiered-store.ts
 // Upstreams: where an edge gets what it has not.
 export type { Balance } from "./edge/upstream/balance.ts";
 export { type CircuitOptions, type CircuitState, DEFAULT_CIRCUIT } from "./edge/upstream/circuit.ts";
+export type { ForwardOptions } from "./edge/upstream/forward-headers.ts";
 export { DEFAULT_HEALTH_CHECK, type HealthCheckOptions } from "./edge/upstream/health-check.ts";
 export { type HedgeOptions, isSegment } from "./edge/upstream/hedge.ts";
 export {

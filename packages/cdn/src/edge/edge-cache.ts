@@ -50,7 +50,13 @@ import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
 import { countAs, EdgeCounts, type EdgeStats, liveStats } from "./stats.ts";
 import { TieredStore } from "./tiered-store.ts";
-import { type Forwarder, isLoop, withoutField, withoutHopByHop } from "./upstream/forward-headers.ts";
+import {
+  type Forwarder,
+  type ForwardOptions,
+  isLoop,
+  withoutField,
+  withoutHopByHop,
+} from "./upstream/forward-headers.ts";
 import { Passing } from "./upstream/passing.ts";
 import type { Upstream, UpstreamTimeouts } from "./upstream/upstream.ts";
 
@@ -71,6 +77,8 @@ export interface EdgeCacheParts {
   readonly cmcd?: CmcdTap;
   /** Behind the memory, for what is to outlive the process or does not fit. Default: none. */
   readonly disk?: DiskTier;
+  /** What upstreams are told of who asks. */
+  readonly forward?: ForwardOptions;
   /** Tells requests of peers from those of clients. Default: there are no peers. */
   readonly peers?: {
     isPeer(request: Pick<RawRequest, "headers" | "target">): boolean;
@@ -141,7 +149,12 @@ export class EdgeCache {
     this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;
     const token = parts.id ?? randomBytes(6).toString("hex");
-    this.#forwarder = { name, id: `${name.replace(/[^\w.-]/g, "-")}-${token}` };
+    const { forward } = parts;
+    this.#forwarder = {
+      name,
+      id: `${name.replace(/[^\w.-]/g, "-")}-${token}`,
+      ...(forward !== undefined && { forward }),
+    };
     this.#answers = new Answers({ name, clock, logger, counts, exposeTags: () => this.#options.exposeTags ?? false });
     const {
       prefetch = false,
@@ -197,6 +210,7 @@ export class EdgeCache {
     let request = asked.headers.connection === undefined ? asked : withoutHopByHop(asked);
     const fromPeer = request.headers[PEER_FIELD] !== undefined && this.#peers?.isPeer(request) === true;
     if (!fromPeer) request = withoutField(request, PEER_FIELD);
+    if (this.#options.ignoreAuthorization) request = withoutField(request, "authorization");
     this.#counts.of(request).requests += 1;
     if (!fromPeer && isLoop(request, this.#forwarder)) {
       return this.#answers.fail(

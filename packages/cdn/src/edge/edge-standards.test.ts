@@ -121,7 +121,7 @@ test("HEAD that is about another version, or of somebody in particular, changes 
 test("an unsafe method invalidates what its answer names on the same origin, and nothing where it fails", async () => {
   const { state, ask } = edgeOf(({ method, url }) => {
     if (method === "GET") return text(new URL(url).pathname);
-    const headers = { location: "/b?y=1&x=1", "content-location": "c", "cache-control": "no-store" };
+    const headers = { location: "/b?x=1&y=1", "content-location": "c", "cache-control": "no-store" };
     return new Response(null, { status: method === "POST" ? 201 : 500, headers });
   });
   const paths = ["/dir/a", "/b?x=1&y=1", "/dir/c", "/d"];

@@ -5,11 +5,12 @@ import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
 import { silentLogger } from "../logger.ts";
 import { EdgeCache } from "./edge-cache.ts";
-import { checkBytes, checkEdgeOptions, type EdgeOptions } from "./options.ts";
+import { checkBytes, checkEdgeOptions, type EdgeCacheOptions, type EdgeOptions } from "./options.ts";
 import { createPeerUpstream } from "./peers/peer-upstream.ts";
 import { createGroupInvalidation } from "./purge/group-invalidation.ts";
 import { type EdgeStats, observeStats } from "./stats.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream/upstream.ts";
+import type { UpstreamOption } from "./upstream/upstream-options.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 
 /** A caching edge. */
@@ -53,7 +54,8 @@ export function createEdge(options: EdgeOptions): Edge {
   const shared = peers && createPeerUpstream({ ...peers, fallback: own, name, clock, logger });
   const upstream = shared ?? own;
   const cache = new EdgeCache({
-    ...{ upstream, name, clock, systemClock, logger, timeouts, cache: options.cache ?? {} },
+    ...{ upstream, name, clock, systemClock, logger, timeouts, cache: cacheOptionsOf(options) },
+    ...(options.forward !== undefined && { forward: options.forward }),
     ...(shared !== undefined && { peers: shared }),
     ...(options.disk !== undefined && { disk: options.disk }),
     ...(options.live !== undefined && { live: options.live }),
@@ -87,4 +89,10 @@ export function createEdge(options: EdgeOptions): Edge {
     cache.resize(maxBytes);
   };
   return { handle, stats: cache.stats, resize, close, [Symbol.asyncDispose]: close };
+}
+
+/** A bucket is sent no credentials but its own: those of clients make no difference there. */
+function cacheOptionsOf({ cache = {}, upstreams }: EdgeOptions): EdgeCacheOptions {
+  const isBucket = (option: UpstreamOption): boolean => typeof option === "object" && option.s3 !== undefined;
+  return { ignoreAuthorization: upstreams.every(isBucket), ...cache };
 }

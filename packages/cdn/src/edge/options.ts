@@ -12,6 +12,7 @@ import type { PeersOptions } from "./peers/peer-upstream.ts";
 import type { RequestDirectivesMode } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
 import type { Purges } from "./purge/purges.ts";
+import type { ForwardOptions } from "./upstream/forward-headers.ts";
 import type { UpstreamTimeouts } from "./upstream/upstream.ts";
 import type { UpstreamOption } from "./upstream/upstream-options.ts";
 import type { UpstreamsPolicy } from "./upstream/upstreams.ts";
@@ -48,6 +49,12 @@ export interface EdgeCacheOptions extends CacheKeyOptions {
   readonly targetedFields?: readonly string[];
   /** Which `Cache-Control` directives of requests count. Default `harmless`: those by which nobody can make an edge ask its upstream. */
   readonly requestDirectives?: RequestDirectivesMode;
+  /**
+   * Whether clients' `Authorization` is dropped, before the cache or an upstream sees it: for what is the same for all who may have it. With it, each such
+   * request asks the upstream, unless the answer has `public`, `must-revalidate` or `s-maxage` (RFC 9111 §3.5). Guards in front see it. Default: true where all upstreams
+   * are buckets, which are never sent it; else false.
+   */
+  readonly ignoreAuthorization?: boolean;
   /**
    * Whether answers with `Set-Cookie` are stored where nothing else forbids it, as RFC 9111 §7.3 has it. The cookie then goes to everybody.
    * Default false.
@@ -105,6 +112,8 @@ export interface EdgeOptions extends UpstreamsPolicy {
   /** Other edges, or other processes of this one, each of which answers for a share of the keys. Default: none. */
   readonly peers?: PeersOptions;
   readonly cache?: EdgeCacheOptions;
+  /** What upstreams are told of who asks. Default: of requests that go on for one client alone, its address, and the scheme and host that it asked for. */
+  readonly forward?: ForwardOptions;
   /**
    * From `createDiskTier`: holds what has more than {@link MIN_DISK_LIFETIME} seconds to live, over restarts. To be closed after the edge. Give
    * `purges` a folder then, so that what was purged or invalidated stays so. Default: none.

@@ -138,6 +138,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     logger,
     timeouts: timeoutsOf(() => current),
     cache: cacheOptions(config),
+    ...(config.forward !== undefined && { forward: config.forward }),
   });
   opened.defer(() => cache.close());
   opened.defer(observeStats(config.name, cache.stats));

@@ -8,11 +8,14 @@ export function cacheOptions({
   memory,
   processes,
   cache,
+  upstreams,
 }: CheckedConfig): EdgeCacheOptions & { readonly maxBytes: number } {
   const { negativeTtl, staleIfDisconnected, heuristic, maxObjectBytes = DEFAULT_MAX_OBJECT_BYTES, ...rest } = cache;
   const maxBytes = Math.max(1, Math.floor(memory / processes));
   return {
     ...rest,
+    // A bucket is sent no credentials but its own.
+    ignoreAuthorization: cache.ignoreAuthorization ?? upstreams.every(({ s3 }) => s3 !== undefined),
     maxBytes,
     maxObjectBytes: Math.min(maxObjectBytes, maxBytes),
     ...(negativeTtl !== undefined && { negativeTtl: negativeTtl / 1000 }),

@@ -15,6 +15,7 @@ export {
   type DiskConfig,
   defineEdgeConfig,
   type EdgeConfig,
+  type ForwardConfig,
   type GuardConfig,
   type HealthConfig,
   type HedgeConfig,

@@ -13,16 +13,29 @@ test.each([
   ["/live/%64emo/index.m3u8?", "/live/demo/index.m3u8"],
   ["/index.m3u8?_HLS_part=2&_HLS_msn=007", "/index.m3u8?_HLS_msn=7&_HLS_part=2"],
   ["/index.m3u8?_HLS_skip=YES&_HLS_part=0&_HLS_msn=3", "/index.m3u8?_HLS_msn=3&_HLS_part=0&_HLS_skip=YES"],
-  ["/index.m3u8?_HLS_msn=0&z=1&a=2", "/index.m3u8?a=2&z=1&_HLS_msn=0"],
+  ["/index.m3u8?_HLS_msn=0&z=1&a=2", "/index.m3u8?z=1&a=2&_HLS_msn=0"],
   ["/s.m4s?CMCD=br%3D3200%2Csid%3D%22a%22", "/s.m4s"],
   ["/s.m4s?token=abc&x=1&utm_source=tv&utm_medium=q", "/s.m4s?x=1"],
   ["/s.m4s?x=2&x=1", "/s.m4s?x=2&x=1"],
-  ["/s.m4s?&&x", "/s.m4s?x"],
-  ["/s.m4s?x=%7e%2f&y=100%", "/s.m4s?x=~%2F&y=100%"],
+  ["/s.m4s?b=1&&a=2&a", "/s.m4s?b=1&&a=2&a"],
+  ["/s.m4s?&token=1", "/s.m4s"],
+  ["/s.m4s?x=%7e%2f&y=100%", "/s.m4s?x=%7e%2f&y=100%"],
   ["/s.m4s?%74oken=abc", "/s.m4s"],
 ])("%s is filed under %s", (target, key) => {
   expect(keys.of(target)).toBe(key);
   expect(keys.of(target)).toBe(key);
+});
+
+const sorted = createCacheKeys({ sortParams: true });
+
+test.each([
+  ["/s.m4s?b=1&&a=2&a", "/s.m4s?a=2&a&b=1"],
+  ["/s.m4s?x=2&x=1", "/s.m4s?x=2&x=1"],
+  ["/s.m4s?&&x", "/s.m4s?x"],
+  ["/s.m4s?x=%7e%2f&y=100%", "/s.m4s?x=~%2F&y=100%"],
+  ["/index.m3u8?_HLS_msn=0&z=1&a=2", "/index.m3u8?a=2&z=1&_HLS_msn=0"],
+])("where parameters are sorted, %s is filed under %s", (target, key) => {
+  expect(sorted.of(target)).toBe(key);
 });
 
 const only = createCacheKeys({ keepParams: ["lang", "v_*"] });
@@ -52,7 +65,7 @@ test("paths that hide something have no key", () => {
   expect(() => keys.of("/a/%2e%2e/b")).toThrow(expect.objectContaining({ code: "INVALID_PATH" }));
 });
 
-test("a key is its own key, and neither order nor ignored parameters change it", () => {
+test("a key is its own key, and neither ignored parameters change it nor, where they are sorted, the order", () => {
   const param = fc.tuple(
     fc.constantFrom("_HLS_msn", "_HLS_part", "_HLS_skip", "CMCD", "token", "utm_x", "a", "b", "%41"),
     fc.constantFrom("", "=", "=1", "=007", "=%7E", "=YES"),
@@ -62,8 +75,10 @@ test("a key is its own key, and neither order nor ignored parameters change it",
       const texts = params.map((pair) => pair.join(""));
       const key = keys.of(`/p?${texts.join("&")}`);
       expect(keys.of(key)).toBe(key);
+      expect(keys.of(`/p?${[...texts, "CMCD=x", "utm_late=1"].join("&")}`)).toBe(key);
       const turned = [...texts.slice(turn), ...texts.slice(0, turn), "CMCD=x", "utm_late=1"];
-      expect(keys.of(`/p?${turned.join("&")}`)).toBe(key);
+      const ordered = createCacheKeys({ ignoreParams: ["token", "utm_*"], sortParams: true });
+      expect(ordered.of(`/p?${turned.join("&")}`)).toBe(ordered.of(`/p?${texts.join("&")}`));
     }),
   );
 });

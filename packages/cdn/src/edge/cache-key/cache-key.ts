@@ -16,6 +16,11 @@ export interface CacheKeyOptions {
    * nobody can make an edge ask for the same thing again and again by changing the query. Default: all but `ignoreParams` are kept.
    */
   readonly keepParams?: readonly string[];
+  /**
+   * Whether the other parameters are sorted by name (same names keep their order), for clients that write them in any order. The upstream is asked for them so, too:
+   * not for one that signs its queries, or to which the order says something. Default false: as they are written.
+   */
+  readonly sortParams?: boolean;
 }
 
 /** Blocking playlist reload (RFC 8216bis §6.2.5.2), in the order the key writes them. */
@@ -38,16 +43,20 @@ export interface CacheKeys {
 }
 
 /**
- * Canonical targets: path normalised, ignored parameters gone, the others sorted by name (same names keep their order), `_HLS_*` last, in
- * the order msn, part, skip and without leading zeros. The host is no part of it: an edge serves one set of upstreams.
+ * Canonical targets: path normalised, ignored parameters gone, the others as they are written, `_HLS_*` last, in the order msn, part, skip and without
+ * leading zeros. The host is no part of it: an edge serves one set of upstreams.
+ *
+ * What is asked of the upstream is the key itself, and no client's spelling of it: nobody can choose what others get under it.
  */
 export function createCacheKeys(options: CacheKeyOptions = {}): CacheKeys {
-  const { ignoreParams = [], keepParams } = options;
+  const { ignoreParams = [], keepParams, sortParams = false } = options;
   const isIgnored = matcher([...ALWAYS_IGNORED, ...ignoreParams]);
   const isKept = keepParams && matcher([...DIRECTIVES, ...keepParams]);
   const policy: ParamPolicy = {
     strips: (name) => isIgnored(name) || isKept?.(name) === false,
     repeatsDirectives: keepParams === undefined,
+    sorts: sortParams,
+    respells: sortParams || keepParams !== undefined,
   };
   // So that a hit parses nothing.
   const remembered = new BoundedMemory<string>();
@@ -72,16 +81,19 @@ interface ParamPolicy {
   strips(name: string): boolean;
   /** Whether a directive given twice stays so. */
   readonly repeatsDirectives: boolean;
+  readonly sorts: boolean;
+  /** Whether escapes have one spelling, and empty parameters none. */
+  readonly respells: boolean;
 }
 
-function canonicalTarget(target: string, { strips, repeatsDirectives }: ParamPolicy): string {
+function canonicalTarget(target: string, { strips, repeatsDirectives, sorts, respells }: ParamPolicy): string {
   const question = target.indexOf("?");
   if (question === -1) return normalizePath(target);
   const path = normalizePath(target.slice(0, question));
   const params: { name: string; text: string }[] = [];
   const given = new Set<string>();
   for (const raw of target.slice(question + 1).split("&")) {
-    if (raw === "") continue;
+    if (raw === "" && respells) continue;
     const text = normalizeQuery(raw);
     const equals = text.indexOf("=");
     const name = equals === -1 ? text : text.slice(0, equals);
@@ -89,11 +101,15 @@ function canonicalTarget(target: string, { strips, repeatsDirectives }: ParamPol
     const isDirective = DIRECTIVES.includes(name);
     if (isDirective && given.has(name) && !repeatsDirectives) continue;
     given.add(name);
-    params.push({ name, text: isDirective ? withoutLeadingZeros(text) : text });
+    params.push({ name, text: isDirective ? withoutLeadingZeros(text) : respells ? text : raw });
   }
-  if (params.length === 0) return path;
-  params.sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  if (params.every(({ text }) => text === "")) return path;
+  params.sort((a, b) => rank(a.name) - rank(b.name) || (sorts ? byName(a, b) : 0));
   return `${path}?${params.map(({ text }) => text).join("&")}`;
+}
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 /** Ordinary parameters first, then the directives in their order. */

@@ -5,18 +5,11 @@ import { hopByHop } from "../../http/fields.ts";
 import { normalizedField } from "../cache-key/vary.ts";
 import { PEER_FIELD } from "../peers/peer-mark.ts";
 
+/** What says who asks. */
+const CLIENT_FIELDS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"] as const;
+
 /** Never forwarded: another hop's, or said anew by this edge. */
-const REPLACED = new Set([
-  "host",
-  "expect",
-  "via",
-  "cdn-loop",
-  "forwarded",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "ami-purges-seen",
-]);
+const REPLACED = new Set(["host", "expect", "via", "cdn-loop", ...CLIENT_FIELDS, "ami-purges-seen"]);
 /** Not forwarded with a request for the whole object, whoever asks: they are answered here. */
 const ANSWERED_HERE = new Set([
   "range",
@@ -43,12 +36,30 @@ const ANSWERED_HERE = new Set([
 const REROUTING =
   /^(?:x-forwarded-|x-original-|x-rewrite-|x-http-method|x-method-override$|x-host$|x-real-ip$|(?:true-)?client-ip$)/;
 
+/** What upstreams are told of who asks. */
+export interface ForwardOptions {
+  /**
+   * On which requests upstreams are told the client's address, and the scheme and host that it asked for.
+   *
+   * - `alone`: on those that go on for one client alone.
+   * - `always`: on those whose answer many share, too. It is of whoever came first: for logs, and nothing that an answer may depend on.
+   * - `never`.
+   *
+   * Default `alone`.
+   */
+  readonly clientAddress?: "alone" | "always" | "never";
+  /** Fields that say so: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). Default `x-forwarded`. */
+  readonly fields?: "x-forwarded" | "forwarded";
+}
+
 /** Who forwards. */
 export interface Forwarder {
   /** Pseudonym in `Via` and `Cache-Status`. */
   readonly name: string;
   /** Unique to this edge: how it knows itself again in `CDN-Loop` (RFC 8586). */
   readonly id: string;
+  /** Default: see {@link ForwardOptions}. */
+  readonly forward?: ForwardOptions;
 }
 
 /**
@@ -84,22 +95,38 @@ function withoutFields(request: RawRequest, names: readonly string[]): RawReques
 }
 
 /** Fields of a request whose answer many may share. */
-export function sharedHeaders({ headers }: Pick<RawRequest, "headers">, by: Forwarder): string[] {
+export function sharedHeaders(request: RawRequest, by: Forwarder): string[] {
+  const { headers } = request;
   const fields = forwarded(headers, by, (name) => ANSWERED_HERE.has(name) || REROUTING.test(name));
   const encodings = normalizedField("accept-encoding", headers["accept-encoding"]);
   if (encodings !== "") fields.push("accept-encoding", encodings);
+  // What is fetched ahead, nobody asked for.
+  if (by.forward?.clientAddress === "always" && request.connection !== undefined)
+    fields.push(...clientFields(request, by.forward));
   return fields;
 }
 
 /** Fields of a request that is passed on for one client alone. */
-export function passedHeaders({ headers, connection, origin }: RawRequest, by: Forwarder): string[] {
-  const fields = forwarded(headers, by, () => false);
-  // A peer says nothing of its client's address, and its own is no client's.
-  if (headers[PEER_FIELD] !== undefined) return fields;
-  if (connection !== undefined) fields.push("x-forwarded-for", connection.remoteAddress);
-  const { protocol, host } = new URL(origin);
-  fields.push("x-forwarded-proto", protocol.slice(0, -1), "x-forwarded-host", host);
+export function passedHeaders(request: RawRequest, by: Forwarder): string[] {
+  const fields = forwarded(request.headers, by, () => false);
+  if (by.forward?.clientAddress !== "never") fields.push(...clientFields(request, by.forward));
   return fields;
+}
+
+/** Who asks: as a peer says, where one asks for a client of its own. */
+function clientFields({ headers, connection, origin }: RawRequest, options: ForwardOptions = {}): string[] {
+  if (headers[PEER_FIELD] !== undefined) {
+    return CLIENT_FIELDS.flatMap((name) => (headers[name] === undefined ? [] : [name, headers[name]]));
+  }
+  const { protocol, host } = new URL(origin);
+  const scheme = protocol.slice(0, -1);
+  const address = connection?.remoteAddress;
+  if (options.fields === "forwarded") {
+    const node = address?.includes(":") ? `"[${address}]"` : address;
+    return ["forwarded", `${node === undefined ? "" : `for=${node};`}host="${host}";proto=${scheme}`];
+  }
+  const by = address === undefined ? [] : ["x-forwarded-for", address];
+  return [...by, "x-forwarded-proto", scheme, "x-forwarded-host", host];
 }
 
 /** Whether a request has been through this edge already. */

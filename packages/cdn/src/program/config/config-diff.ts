@@ -11,6 +11,7 @@ const FIXED = [
   "processes",
   "disk",
   "purge",
+  "forward",
   "live",
   "metrics",
   "admin",
@@ -20,6 +21,7 @@ const FIXED = [
 const FIXED_CACHE = [
   "ignoreParams",
   "keepParams",
+  "sortParams",
   "sliceBytes",
 ] as const satisfies readonly (keyof CheckedConfig["cache"])[];
 

@@ -35,6 +35,8 @@ export interface EdgeConfig {
   readonly disk?: DiskConfig;
   /** What is kept, and under which key. */
   readonly cache?: CacheConfig;
+  /** What upstreams are told of who asks. */
+  readonly forward?: ForwardConfig;
   /** The other edges that are told of a purge, and tell this one. Default: this edge is alone. */
   readonly purge?: PurgeConfig;
   /** What is done for live media. */
@@ -183,6 +185,8 @@ export interface CacheConfig {
   readonly ignoreParams?: readonly string[];
   /** Only these parameters, and those of blocking reloads, make a difference. Instead of `ignoreParams`. */
   readonly keepParams?: readonly string[];
+  /** Whether the other parameters are sorted by name, in the key and in what upstreams are asked. Default false: as they are written. */
+  readonly sortParams?: boolean;
   /** How long a 404 or 410 that says nothing else is kept. Default 1 s. */
   readonly negativeTtl?: Duration;
   /** Objects above this are passed on without being stored. Default 64 MiB. */
@@ -198,6 +202,8 @@ export interface CacheConfig {
   readonly targetedFields?: readonly string[];
   /** Which `Cache-Control` directives of requests count. Default `harmless`: those by which nobody can make an edge ask its upstream. */
   readonly requestDirectives?: "ignore" | "harmless" | "all";
+  /** Whether clients' `Authorization` is dropped, before the cache or an upstream sees it. Default: true where all upstreams are buckets, else false. */
+  readonly ignoreAuthorization?: boolean;
   /** Whether answers with `Set-Cookie` are stored. The cookie then goes to everybody. Default false. */
   readonly storeSetCookie?: boolean;
   /** Whether clients see `Surrogate-Key`, `Cache-Tag` and `Surrogate-Control`. Default false. */
@@ -206,6 +212,17 @@ export interface CacheConfig {
   readonly sliceBytes?: Size;
   /** Ranges of objects above this are answered by slices. Default 8 MiB. */
   readonly sliceAbove?: Size;
+}
+
+/** What upstreams are told of who asks: the client's address, and the scheme and host that it asked for. */
+export interface ForwardConfig {
+  /**
+   * `alone`: on requests that go on for one client alone; `always`: on those whose answer many share, too, where it is of whoever came first; `never`.
+   * Default `alone`.
+   */
+  readonly clientAddress?: "alone" | "always" | "never";
+  /** `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). Default `x-forwarded`. */
+  readonly fields?: "x-forwarded" | "forwarded";
 }
 
 /** Files that objects are kept in. */

@@ -112,6 +112,7 @@ const cache = v.pipe(
   section({
     ignoreParams: v.optional(texts),
     keepParams: v.optional(texts),
+    sortParams: v.optional(flag),
     negativeTtl: v.optional(durationOrZero),
     maxObjectBytes: v.optional(size),
     heuristic: v.optional(
@@ -125,6 +126,7 @@ const cache = v.pipe(
     staleIfDisconnected: v.optional(durationOrZero),
     targetedFields: v.optional(texts),
     requestDirectives: v.optional(oneOf(["ignore", "harmless", "all"])),
+    ignoreAuthorization: v.optional(flag),
     storeSetCookie: v.optional(flag),
     exposeTags: v.optional(flag),
     sliceBytes: v.optional(size),
@@ -315,6 +317,12 @@ export const edgeConfigSchema = section({
   memory: v.optional(size, 256 * 1024 * 1024),
   disk: v.optional(disk),
   cache: v.optional(cache, {}),
+  forward: v.optional(
+    section({
+      clientAddress: v.optional(oneOf(["alone", "always", "never"])),
+      fields: v.optional(oneOf(["x-forwarded", "forwarded"])),
+    }),
+  ),
   purge: v.optional(purge),
   live: v.optional(live, {}),
   guard: v.optional(guard, {}),
