@@ -5,6 +5,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createServer } from "@ami-streams/cdn";
@@ -32,13 +33,14 @@ try {
     String(PARTS),
     String(PARTS_PER_SEGMENT),
   ]);
+  const cpu = await cpuSeconds(edge.pid!);
   const result = JSON.parse(stdout) as Record<"clients" | "parts" | "failures" | "p50" | "p99" | "worst", number>;
   const media = [...source.asked].filter(([target]) => /\.m4s$|_HLS_msn/.test(target));
   const plain = source.asked.get("/live/match/index.m3u8") ?? 0;
   console.log(
-    "| clients | parts delivered | failures | origin requests per part or blocking reload | plain playlist requests | p50 | p99 | worst |",
+    "| clients | parts delivered | failures | origin requests per part or blocking reload | plain playlist requests | p50 | p99 | worst | CPU of the edge per part and reload |",
   );
-  console.log("| --- | --- | --- | --- | --- | --- | --- | --- |");
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
   const most = Math.max(...media.map(([, count]) => count));
   const row = [
     result.clients,
@@ -49,6 +51,7 @@ try {
     `${result.p50} ms`,
     `${result.p99} ms`,
     `${result.worst} ms`,
+    `${((cpu * 1e6) / result.parts).toFixed(0)} µs`,
   ];
   console.log(`| ${row.join(" | ")} |`);
   console.log(`parts of ${PART} ms and ${PART_BYTES} bytes; a part is late when it takes longer than itself`);
@@ -64,4 +67,10 @@ function script(name: string): string {
 function option(name: string): string | undefined {
   const at = process.argv.indexOf(name);
   return at === -1 ? undefined : process.argv[at + 1];
+}
+
+/** Of user and system, since the process began. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

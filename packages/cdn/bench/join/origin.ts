@@ -1,6 +1,6 @@
 /** A live origin as small as can be: one rendition, a part a tick, blocking reloads held; counts who asks for what. */
 
-import type { FetchHandler } from "@ami-streams/cdn";
+import { bytesResponse, type FetchHandler } from "@ami-streams/cdn";
 
 export interface ScriptedOriginOptions {
   /** Milliseconds of a part. */
@@ -69,17 +69,20 @@ export function createScriptedOrigin({ part, partBytes, partsPerSegment }: Scrip
       const number = /\/p(\d+)\.m4s$/.exec(pathname)?.[1];
       if (number !== undefined) {
         await until(() => Number(number) < parts.length);
-        return new Response(parts[Number(number)]!, {
+        return bytesResponse(parts[Number(number)]!, {
           headers: { "cache-control": "max-age=3600", "content-type": "video/mp4" },
         });
       }
       const msn = searchParams.get("_HLS_msn");
       const wanted = msn === null ? 1 : Number(msn) * partsPerSegment + Number(searchParams.get("_HLS_part") ?? 0) + 1;
       await until(() => parts.length >= wanted);
-      return new Response(playlist(), {
+      return bytesResponse(Buffer.from(playlist()), {
         headers: {
           "content-type": "application/vnd.apple.mpegurl",
-          "cache-control": msn === null ? "max-age=0, stale-while-revalidate=1" : "max-age=6",
+          // As the packager of @ami-streams/transcode says it.
+          ...(msn === null
+            ? { "cache-control": "no-cache", "cdn-cache-control": "max-age=1" }
+            : { "cache-control": "max-age=6" }),
         },
       });
     },

@@ -261,6 +261,9 @@ export class FastHttp1Connection {
       if (close) this.#socket.end();
       return undefined;
     }
+    // What the source has at once goes out with the head, by one call of the system.
+    this.#socket.cork();
+    setImmediate(uncork, this.#socket);
     this.#socket.write(head);
     const sink =
       framing.length === undefined
@@ -375,4 +378,8 @@ export class FastHttp1Connection {
     this.#handOver(this.#tracked);
     this.#socket.resume();
   }
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
 }
