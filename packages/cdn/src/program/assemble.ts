@@ -2,15 +2,17 @@
  * Puts one process's edge together from a config, and exchanges parts of it while it serves.
  *
  * ```
- * server ─► trustProxies ─► access log ─► counting ─► guards ─► cache ─► upstreams
- *           └─── front, exchanged ───┘     stays      exchanged  stays    exchanged
+ * server ─► trustProxies ─► access log ─► counting ─► guards ─► endpoints ─► CMSD ─► cache ─► upstreams
+ *           └─── front, exchanged ───┘     stays     └─────── exchanged ────────┘  stays    exchanged
  * ```
  *
  * What is exchanged is made first, and then put into use between two requests. Answers under way end as they began.
  */
 
 import { join } from "node:path";
-import { observeCmcd } from "../cmcd/cmcd-metrics.ts";
+import { type CmcdMetrics, observeCmcd } from "../cmcd/cmcd-metrics.ts";
+import { watchDuress } from "../cmcd/duress.ts";
+import { sendCmsd } from "../cmcd/send-cmsd.ts";
 import { createCmcdTap } from "../cmcd/tap.ts";
 import { observeDiskTier } from "../edge/disk-tier/disk-stats.ts";
 import { createDiskTier } from "../edge/disk-tier/disk-tier.ts";
@@ -24,7 +26,6 @@ import type { UpstreamStats } from "../edge/upstream/member.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
 import { trustProxies } from "../guard/address/trusted-proxies.ts";
 import { type Answerer, createGuard, withGuards } from "../guard/guard.ts";
-import { fromResponse, toRequest } from "../handler/convert.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { type RawFetchHandler, rawHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
@@ -34,6 +35,7 @@ import { observeRequests, type RequestCounts } from "../watch/observe-requests.t
 import { foldersOf } from "../watch/rendition.ts";
 import { cacheOptions } from "./cache-options.ts";
 import type { CheckedConfig } from "./config/schema.ts";
+import { answererOf, closeEndpoints, type Endpoints, makeEndpoints, withEndpoints } from "./endpoints.ts";
 import { closeGuards, type MadeGuards, makeGuards } from "./guards.ts";
 import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
@@ -67,6 +69,8 @@ export interface AssembledEdge {
   setSibling(name: string, present: boolean): void;
   readonly stats: EdgeStats;
   readonly upstreams: readonly UpstreamStats[];
+  /** Share of the last half second in which this process was busy, 0 to 1. */
+  readonly load: number;
   /** How full the disk tier is; undefined where there is none. */
   readonly disk: DiskReport | undefined;
   /** What clients were answered, by guards and all. */
@@ -121,8 +125,13 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   const disk = config.disk && (await openDisk(config, config.disk, logger, index));
   opened.defer(() => disk?.close());
   if (disk !== undefined) opened.defer(observeDiskTier(config.name, disk));
-  const cmcd = config.live.cmcd ? observeCmcd(config.name) : undefined;
+  const watch = opened.use(watchDuress());
+  let cmcd: CmcdMetrics | undefined;
   opened.defer(() => cmcd?.close());
+  const cmcdMetrics = (): CmcdMetrics => {
+    cmcd ??= observeCmcd(config.name);
+    return cmcd;
+  };
   const cache = new EdgeCache({
     upstream: shared ?? upstreams,
     ...(shared !== undefined && { peers: shared }),
@@ -132,7 +141,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     purges: purges.judge,
     onInvalidation: purges.onInvalidation,
     live: { rules: config.live.rules, prefetch: config.live.prefetch },
-    ...(cmcd !== undefined && { cmcd: createCmcdTap({ metrics: cmcd, clock }) }),
+    ...(config.live.cmcd && { cmcd: createCmcdTap({ metrics: cmcdMetrics(), clock }) }),
     ...(disk !== undefined && { disk }),
     systemClock: () => Date.now(),
     logger,
@@ -143,12 +152,18 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   opened.defer(() => cache.close());
   opened.defer(observeStats(config.name, cache.stats));
   const cached = answering((request) => cache.answer(request));
-  const behindOf = (made: MadeGuards): Answerer =>
-    config.purge === undefined ? guarded(cached, made) : withPurgeNetwork(guarded(cached, made), purges);
+  const marked = sendCmsd({ name: config.name, duress: () => watch.duress })(cached);
+  const behindOf = ({ live }: CheckedConfig, endpoints: Endpoints, made: MadeGuards): Answerer => {
+    const inner = withEndpoints(rawAnswerer(live.cmsd ? marked : cached), endpoints);
+    const behind = guarded(answering(inner), made);
+    return config.purge === undefined ? behind : withPurgeNetwork(behind, purges);
+  };
 
   let guards: MadeGuards = await makeGuards(config.guard, new Map(), logger);
   opened.defer(() => closeGuards(guards));
-  let behind = behindOf(guards);
+  let endpoints = makeEndpoints(config, new Map(), { logger, cmcdMetrics });
+  opened.defer(() => closeEndpoints(endpoints));
+  let behind = behindOf(config, endpoints, guards);
   const observed = observeRequests(
     answering((request) => behind(request)),
     {
@@ -175,18 +190,21 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     discarded.defer(() => prepared.discard());
     const nextGuards = await makeGuards(next.guard, guards, logger);
     discarded.defer(() => closeGuards(nextGuards, guards));
+    const nextEndpoints = makeEndpoints(next, endpoints, { logger, cmcdMetrics });
+    discarded.defer(() => closeEndpoints(nextEndpoints, endpoints));
     const keepsLog = isLogged(next) && isLogged(current) && logFileOf(next) === logFileOf(current);
     const nextLog = keepsLog ? log : isLogged(next) ? await openLogFile(logFileOf(next), logger) : undefined;
     if (!keepsLog) discarded.defer(() => nextLog?.close());
-    const nextBehind = behindOf(nextGuards);
+    const nextBehind = behindOf(next, nextEndpoints, nextGuards);
     const nextFront = frontOf(counted, next, nextLog);
 
     // From here on nothing fails or waits: no request sees half of it.
     discarded.move();
-    const before = { guards, log };
+    const before = { guards, endpoints, log };
     prepared.use();
     current = next;
     guards = nextGuards;
+    endpoints = nextEndpoints;
     log = nextLog;
     behind = nextBehind;
     front = nextFront;
@@ -194,6 +212,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     cache.update({ ...options, maxBytes: Math.max(maxBytes, cache.stats.bytes) });
     await shrinkCache(cache, maxBytes);
     await closeGuards(before.guards, guards);
+    await closeEndpoints(before.endpoints, endpoints);
     if (before.log === undefined || before.log === log) return;
     await before.log.close();
     ended = sum(ended, before.log);
@@ -216,6 +235,9 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     get upstreams() {
       return upstreams.stats;
     },
+    get load() {
+      return watch.load;
+    },
     requests: () => observed.counts(),
     hotPaths: (count) => paths.top(count).map(({ path, requests }) => ({ path, requests: requests * PATH_SAMPLE })),
     logCounts: () => log && sum(ended, log),
@@ -227,12 +249,8 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
 
 /** Lets the other edges reach this one's purges, past its guards. */
 function withPurgeNetwork(next: Answerer, { handle }: ProcessPurges): Answerer {
-  return (request) => {
-    if (!request.target.startsWith(PURGE_PATH)) return next(request);
-    return Promise.resolve(handle(toRequest(request), request.connection)).then((response) =>
-      fromResponse(response, request.method),
-    );
-  };
+  const exchange = answererOf(handle);
+  return (request) => (request.target.startsWith(PURGE_PATH) ? exchange(request) : next(request));
 }
 
 /** Purges that are known here mean nothing to upstreams of an edge that is alone. */
@@ -264,13 +282,13 @@ function answering(answer: Answerer): RawFetchHandler {
 }
 
 /** How a handler that always answers does it. */
-function answererOf(handler: RawFetchHandler): Answerer {
+function rawAnswerer(handler: RawFetchHandler): Answerer {
   return handler[rawHandler] as Answerer;
 }
 
 function guarded(handler: RawFetchHandler, guards: MadeGuards): Answerer {
   const all = withGuards(handler, ...[...guards.values()].map(({ guard }) => guard));
-  return answererOf(createGuard((next) => next)(all));
+  return rawAnswerer(createGuard((next) => next)(all));
 }
 
 function frontOf(handler: RawFetchHandler, { log, guard }: CheckedConfig, file: LogFile | undefined): Answerer {
@@ -285,7 +303,7 @@ function frontOf(handler: RawFetchHandler, { log, guard }: CheckedConfig, file: 
     });
   }
   // Whoever counts or logs an address wants the client's.
-  return answererOf(guard.trustProxies === undefined ? logged : trustProxies(guard.trustProxies)(logged));
+  return rawAnswerer(guard.trustProxies === undefined ? logged : trustProxies(guard.trustProxies)(logged));
 }
 
 function withHotPaths(handler: FetchHandler, paths: HotPaths): RawFetchHandler {

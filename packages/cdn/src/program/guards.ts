@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { addressRules } from "../guard/address/address-rules.ts";
 import { type Countries, openCountries } from "../guard/address/countries.ts";
 import { countryRules } from "../guard/address/country-rules.ts";
+import type { ConnectionGateOptions } from "../guard/connection-gate.ts";
 import { allowCredentials } from "../guard/credentials.ts";
 import type { Guard } from "../guard/guard.ts";
 import { hotlinks } from "../guard/hotlinks.ts";
@@ -94,6 +95,15 @@ export async function closeGuards(guards: MadeGuards, kept?: MadeGuards): Promis
   for (const [name, made] of guards) {
     if (kept?.get(name) !== made) await made.countries?.close();
   }
+}
+
+/** How many connections an address may have. Proxies have those of all their clients. */
+export function connectionCap({ guard }: CheckedConfig): Pick<ConnectionGateOptions, "perAddress" | "exempt"> {
+  const { connections, trustProxies } = guard;
+  return {
+    perAddress: connections?.perAddress ?? Number.POSITIVE_INFINITY,
+    exempt: [...(connections?.exempt ?? []), ...(trustProxies?.proxies ?? [])],
+  };
 }
 
 function tolerance(milliseconds: number | undefined): { clockTolerance?: number } {

@@ -19,7 +19,6 @@ export {
   type GuardConfig,
   type HealthConfig,
   type HedgeConfig,
-  type LiveConfig,
   type LogConfig,
   type MetricsConfig,
   type PurgeConfig,
@@ -33,6 +32,7 @@ export {
   type UpstreamTlsConfig,
 } from "./config/edge-config.ts";
 export type { ConfigSource } from "./config/load-config.ts";
+export type { CmcdReportsConfig, LiveConfig, PathwayConfig, SteeringConfig } from "./config/media-config.ts";
 export type { CheckedConfig } from "./config/schema.ts";
 export type { Duration, Size } from "./config/units.ts";
 export type { ProgramOptions, RunningProgram } from "./program.ts";

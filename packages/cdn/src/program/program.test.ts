@@ -327,7 +327,12 @@ describe("the admin port", () => {
     await ok(`${edge.url}/live/demo/720p/1.m4s`);
     const get = async (path: string) => (await fetch(edge.adminUrl + path)).text();
     expect(JSON.parse(await get("/healthz"))).toEqual({ alive: true });
-    expect(JSON.parse(await get("/readyz"))).toEqual({ ready: true, notReady: [], warnings: [] });
+    expect(JSON.parse(await get("/readyz"))).toEqual({
+      ready: true,
+      notReady: [],
+      warnings: [],
+      load: expect.any(Number),
+    });
     expect(JSON.parse(await get("/stats"))).toMatchObject({
       name: "ami-edge",
       total: { edge: { hits: 1, misses: 1 }, requests: { byOutcome: { hit: 1, miss: 1 } } },
@@ -351,7 +356,7 @@ describe("the admin port", () => {
     const response = await fetch(`${edge.adminUrl}/readyz`);
     expect([response.status, await response.json()]).toEqual([
       503,
-      { ready: false, notReady: ["no upstream can be reached"], warnings: [] },
+      { ready: false, notReady: ["no upstream can be reached"], warnings: [], load: expect.any(Number) },
     ]);
   });
 

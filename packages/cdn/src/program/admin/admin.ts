@@ -49,9 +49,12 @@ type Route = (program: AdministeredProgram, request: Request, purgeApi: FetchHan
 const READ: Readonly<Record<string, Route>> = {
   "/healthz": async () => Response.json({ alive: true }),
   "/readyz": async (program) => {
-    const { notReady, warnings } = await program.report();
+    const { notReady, warnings, load } = await program.report();
     const ready = notReady.length === 0;
-    return Response.json({ ready, notReady, warnings }, { status: ready ? 200 : 503 });
+    return Response.json(
+      { ready, notReady, warnings, load: Math.round(load * 100) / 100 },
+      { status: ready ? 200 : 503 },
+    );
   },
   "/stats": async (program) => Response.json(await program.report()),
   "/metrics": async (program) => new Response(await program.metrics(), { headers: { "content-type": METRICS_TYPE } }),

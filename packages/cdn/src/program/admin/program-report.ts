@@ -40,6 +40,8 @@ export interface ProgramReport extends Omit<ProgramFacts, "processes"> {
   readonly notReady: readonly string[];
   /** What is wrong though it serves: to be looked into, but no reason to send clients elsewhere. */
   readonly warnings: readonly string[];
+  /** How busy its processes were in the last half second, on average, 0 to 1. */
+  readonly load: number;
   /** Sums over all processes. */
   readonly total: {
     readonly edge: EdgeStats;
@@ -65,6 +67,7 @@ export function reportOf(facts: ProgramFacts, processes: readonly ProcessReport[
     ...facts,
     notReady: reasonsAgainst(facts, processes),
     warnings: warningsOf(facts),
+    load: total(processes, ({ load }) => load) / Math.max(1, processes.length),
     total: {
       edge: processes.map(({ edge }) => edge).reduce(sum, {} as EdgeStats),
       requests: processes.map(({ requests }) => requests).reduce(sum, NO_REQUESTS),

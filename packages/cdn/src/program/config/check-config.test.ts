@@ -85,10 +85,30 @@ const everything: EdgeConfig = defineEdgeConfig({
       setCookie: true,
       places: { query: "jwt" },
     },
+    connections: { perAddress: 64, exempt: ["10.0.0.0/8"] },
     rateLimits: [
       { rate: 10, burst: 20, paths: ["/api/"] },
       { by: "token", rate: 0.5, name: "viewer", status: 503 },
     ],
+  },
+  live: {
+    rules: false,
+    prefetch: true,
+    cmcd: false,
+    cmcdReports: { path: "/cmcd", maxBodyBytes: "64KiB", perSecond: 100 },
+    cmsd: true,
+  },
+  steering: {
+    path: "/steering",
+    pathways: [
+      { id: "a", weight: 2, healthUrl: "http://a:9180/readyz" },
+      { id: "b", clone: { baseId: "a", host: "b.example", params: { via: "b" } } },
+    ],
+    ttl: "5min",
+    degradedTtl: "10s",
+    minThroughput: 1_000_000,
+    healthInterval: "5s",
+    healthTimeout: "2s",
   },
   tls: { cert: "cert.pem", key: "key.pem", minVersion: "TLSv1.2" },
   limits: { maxConnections: 50_000, maxHeaderBytes: "32KiB", idleTimeout: "30s", sendGrace: 10_000 },
@@ -107,7 +127,7 @@ describe("a config", () => {
         upstreams: [{ url: "http://origin:8081" }],
         memory: 268_435_456,
         cache: {},
-        live: { rules: true, prefetch: false, cmcd: true },
+        live: { rules: true, prefetch: false, cmcd: true, cmsd: false },
         guard: {},
         limits: {},
         log: { level: "info" },
@@ -165,6 +185,30 @@ describe("a config", () => {
     [{ hedge: true }, "hedge: must be an object"],
     [{ disk: { path: "/var/cache/ami" } }, "disk.size: is missing"],
     [{ live: { prefetch: 1 } }, "live.prefetch: must be true or false"],
+    [{ live: { cmcdReports: {} } }, "live.cmcdReports.path: is missing"],
+    [{ live: { cmcdReports: { path: "cmcd" } } }, "live.cmcdReports.path: must start with /, without a query"],
+    [{ live: { cmsdd: true } }, "live.cmsdd: is not an option: did you mean cmsd?"],
+    [
+      { guard: { connections: { perAdress: 1, perAddress: 2 } } },
+      "guard.connections.perAdress: is not an option: did you mean perAddress?",
+    ],
+    [
+      { guard: { connections: { perAddress: 0 } } },
+      "guard.connections.perAddress: must be a whole number from 1 to 1000000",
+    ],
+    [{ steering: { path: "/s", pathways: [] } }, "steering.pathways: give one pathway or more"],
+    [
+      { steering: { path: "/.ami/s", pathways: [{ id: "a" }] } },
+      "steering.path: must not be below /.ami/, where edges talk to each other",
+    ],
+    [
+      { steering: { path: "/s", pathways: [{ id: "a", healthUrl: "a:9180" }] } },
+      'steering.pathways[0].healthUrl: "a:9180" is no http(s)://host[:port] URL',
+    ],
+    [
+      { steering: { path: "/s", pathways: [{ id: "a" }] }, live: { cmcdReports: { path: "/s" } } },
+      "steering.path: is the path of live.cmcdReports: give another one",
+    ],
     [{ purge: { self: "a", peers: [], secret: "short" } }, "purge.secret: must have at least 16 characters"],
   ])("%j is told in a line", (fields, line) => expect(problemsOf(fields)).toEqual([line]));
 

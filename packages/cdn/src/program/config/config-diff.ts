@@ -12,18 +12,19 @@ const FIXED = [
   "disk",
   "purge",
   "forward",
-  "live",
   "metrics",
   "admin",
 ] as const satisfies readonly (keyof CheckedConfig)[];
 
 /** What keys are made of, and slices: what is stored, and what was purged, could not be found by others. */
-const FIXED_CACHE = [
+const FIXED_CACHE: readonly (keyof CheckedConfig["cache"])[] = [
   "ignoreParams",
   "keepParams",
   "sortParams",
   "sliceBytes",
-] as const satisfies readonly (keyof CheckedConfig["cache"])[];
+];
+/** What remembers streams from their first playlist on. */
+const FIXED_LIVE: readonly (keyof CheckedConfig["live"])[] = ["rules", "prefetch", "cmcd"];
 
 /** Names of the sections that differ; of those of which a part needs a restart, `cache.keepParams`. */
 export interface ConfigDiff {
@@ -37,7 +38,9 @@ export interface ConfigDiff {
 export function diffConfigs(before: CheckedConfig, after: CheckedConfig): ConfigDiff {
   const effective = effectiveConfig(before, after);
   const restart = differing(effective, after).flatMap((name) =>
-    name === "cache" ? differing(effective.cache, after.cache).map((field) => `cache.${field}`) : name,
+    name === "cache" || name === "live"
+      ? differing<object>(effective[name], after[name]).map((field) => `${name}.${field}`)
+      : name,
   );
   return { live: differing(before, effective), restart };
 }
@@ -47,7 +50,11 @@ export function effectiveConfig(before: CheckedConfig, after: CheckedConfig): Ch
   const kept: (keyof CheckedConfig)[] = [...FIXED];
   // A port speaks TLS or it does not.
   if ((before.tls === undefined) !== (after.tls === undefined)) kept.push("tls");
-  return { ...keeping(kept, before, after), cache: keeping(FIXED_CACHE, before.cache, after.cache) };
+  return {
+    ...keeping(kept, before, after),
+    cache: keeping(FIXED_CACHE, before.cache, after.cache),
+    live: keeping(FIXED_LIVE, before.live, after.live),
+  };
 }
 
 /** `after`, with some fields of `before`. */

@@ -3,6 +3,7 @@
 import type { Balance } from "../../edge/upstream/balance.ts";
 import type { CacheOutcome } from "../../handler/answer-facts.ts";
 import type { ServerLimits } from "../../server/limits.ts";
+import type { LiveConfig, SteeringConfig } from "./media-config.ts";
 import type { Duration, Size } from "./units.ts";
 
 /** Options of an edge. {@link Size} and {@link Duration} may be text: `1GiB`, `500ms`. */
@@ -41,6 +42,8 @@ export interface EdgeConfig {
   readonly purge?: PurgeConfig;
   /** What is done for live media. */
   readonly live?: LiveConfig;
+  /** Tells players of HLS and DASH which edge to use, and another one when that fails. Default: nobody is steered. */
+  readonly steering?: SteeringConfig;
   /** Who may ask. */
   readonly guard?: GuardConfig;
   /** Certificate and key. With them the edge speaks TLS 1.3 and HTTP/2 by ALPN. */
@@ -249,16 +252,6 @@ export interface PurgeConfig {
   readonly tolerate?: number;
 }
 
-/** Live media. Each of these is there without the others. */
-export interface LiveConfig {
-  /** Whether live playlists are kept for half a part, and what is missing at the live edge as long. Default true. */
-  readonly rules?: boolean;
-  /** Whether what comes next is fetched before it is asked for. Default false. */
-  readonly prefetch?: boolean;
-  /** Whether what players say of themselves (CMCD) is counted. Default true. */
-  readonly cmcd?: boolean;
-}
-
 /** Who may ask. */
 export interface GuardConfig {
   /** Proxies in front, which say who the client is. */
@@ -311,6 +304,12 @@ export interface GuardConfig {
       readonly header?: string;
       readonly cookie?: string;
     };
+  };
+  /** How many connections an address may have open: an IPv4 address, or an IPv6 /64. Each process counts for itself. */
+  readonly connections?: {
+    readonly perAddress: number;
+    /** Addresses and networks that may have as many as they like. Proxies that are trusted may anyway. */
+    readonly exempt?: readonly string[];
   };
   /** How often clients may ask. Each process counts for itself. */
   readonly rateLimits?: readonly RateLimitConfig[];

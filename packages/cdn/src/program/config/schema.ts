@@ -19,7 +19,8 @@ import {
   textsByName,
   whole,
 } from "./fields.ts";
-import { connections, notYet } from "./pending.ts";
+
+import { live, steering } from "./media-schema.ts";
 
 /** Processes that share a port, at most. */
 const MAX_PROCESSES = 256;
@@ -199,7 +200,7 @@ const guard = section({
       v.check(({ keys, secret }) => (keys === undefined) !== (secret === undefined), "give one of keys and secret"),
     ),
   ),
-  connections: notYet(connections),
+  connections: v.optional(section({ perAddress: whole(1, 1_000_000), exempt: v.optional(texts) })),
   rateLimits: v.optional(
     v.array(
       section({
@@ -223,12 +224,6 @@ const purge = section({
   peers: v.array(section({ name: text, url: httpUrl }), "must be a list"),
   secret: v.pipe(text, v.minLength(16, "must have at least 16 characters")),
   tolerate: v.optional(whole(0, 1000)),
-});
-
-const live = section({
-  rules: v.optional(flag, true),
-  prefetch: v.optional(flag, false),
-  cmcd: v.optional(flag, true),
 });
 
 /** The unit of each limit is in its name; counts have none. */
@@ -265,7 +260,7 @@ const admin = section({
 });
 
 /** A config as it is written; and with units read and defaults filled in where every process needs the same. */
-export const edgeConfigSchema = section({
+const sections = section({
   port: v.optional(port),
   host: v.optional(text),
   name: v.optional(
@@ -325,6 +320,7 @@ export const edgeConfigSchema = section({
   ),
   purge: v.optional(purge),
   live: v.optional(live, {}),
+  steering: v.optional(steering),
   guard: v.optional(guard, {}),
   tls: v.optional(section({ cert: text, key: text, minVersion: v.optional(oneOf(["TLSv1.2", "TLSv1.3"])) })),
   limits: v.optional(limits, {}),
@@ -345,6 +341,18 @@ export const edgeConfigSchema = section({
     {},
   ),
 });
+
+/** The same, and what its sections have to agree on. */
+export const edgeConfigSchema = v.pipe(
+  sections,
+  v.forward(
+    v.check(
+      ({ steering, live }) => steering === undefined || steering.path !== live.cmcdReports?.path,
+      "is the path of live.cmcdReports: give another one",
+    ),
+    ["steering", "path"],
+  ),
+);
 
 /** A config that has been checked: sizes in bytes, durations in milliseconds. */
 export type CheckedConfig = v.InferOutput<typeof edgeConfigSchema>;

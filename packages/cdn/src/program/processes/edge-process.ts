@@ -30,6 +30,8 @@ export interface ProcessReport {
   readonly rss: number;
   /** Share of the time since the last report in which it was busy, 0 to 1. */
   readonly utilization: number;
+  /** The same of the last half second. */
+  readonly load: number;
   /** Open connections of clients. */
   readonly connections: number;
   /** It ends, and takes no more connections. */

@@ -2,6 +2,7 @@
 
 import { eventLoopUtilization } from "node:perf_hooks";
 import { metrics } from "@opentelemetry/api";
+import { createConnectionGate } from "../../guard/connection-gate.ts";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import type { RawFetchHandler } from "../../handler/raw.ts";
 import type { Logger } from "../../logger.ts";
@@ -11,6 +12,7 @@ import type { MetricsCollector } from "../admin/collect-metrics.ts";
 import { type AssembledEdge, assembleEdge } from "../assemble.ts";
 import { logRenewed, readCertificate, warnOfExpired } from "../certificate.ts";
 import type { CheckedConfig } from "../config/schema.ts";
+import { connectionCap } from "../guards.ts";
 import type { ProcessPurges } from "../purges.ts";
 import { type EdgeProcess, type ProcessReport, REPORTED_PATHS } from "./edge-process.ts";
 import { type SiblingPlace, siblingLimits } from "./siblings.ts";
@@ -61,9 +63,11 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
   const door = siblings && (await openDoor(edge, siblings, config, logger));
   // After the other server, whose clients may wait for other processes that wait for this one.
   opened.defer(() => door?.close());
+  const gate = createConnectionGate(connectionCap(config));
   const server = await createServer({
     handler: around === undefined ? edge.handler : around(edge.handler, edge.stats),
     limits,
+    gate,
     sendfileBytes: Math.min(MAX_SENDFILE_BYTES, Math.floor(config.memory / config.processes / SENDFILE_SHARE)),
     reusePort,
     logger,
@@ -79,9 +83,13 @@ export async function serveEdge(options: ServeOptions): Promise<ServingProcess> 
   const reload = async (next: CheckedConfig): Promise<readonly string[]> => {
     const renewed = next.tls && (await readCertificate(next.tls));
     const nextLimits = resolveLimits(next.limits);
+    const nextCap = connectionCap(next);
+    // Says what is wrong with it while everything is still as it was.
+    createConnectionGate(nextCap);
     await edge.apply(next);
     server.updateLimits(nextLimits);
     door?.updateLimits(siblingLimits(next.limits));
+    gate.update(nextCap);
     state.config = next;
     if (renewed === undefined || renewed.digest === certificate?.digest) return [];
     server.updateTls(renewed.tls);
@@ -151,6 +159,7 @@ class ProcessState {
       uptime: Math.round(process.uptime() * 1000),
       rss: process.memoryUsage.rss(),
       utilization: Number.isFinite(utilization) ? utilization : 0,
+      load: this.#edge.load,
       connections: this.#server.connections,
       draining: this.draining,
       memory: Math.floor(this.config.memory / this.config.processes),

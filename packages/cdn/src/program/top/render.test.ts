@@ -11,6 +11,7 @@ function processReport(fields: Partial<ProcessReport> = {}): ProcessReport {
     uptime: 1000,
     rss: 120 * 2 ** 20,
     utilization: 0.25,
+    load: 0.25,
     connections: 40,
     draining: false,
     memory: 2 ** 30,
