@@ -137,7 +137,11 @@ describe("a program", () => {
       return [await response.text(), response.headers.get("cache-status")];
     };
     await expect.poll(async () => (await ask())[1]).toMatch(/; hit/);
-    expect(await (await fetch(`${lone.adminUrl}/readyz`)).json()).toMatchObject({ ready: true, notReady: [], warnings: [] });
+    expect(await (await fetch(`${lone.adminUrl}/readyz`)).json()).toMatchObject({
+      ready: true,
+      notReady: [],
+      warnings: [],
+    });
 
     statuses.length = 0;
     await lost.close();
@@ -147,7 +151,7 @@ describe("a program", () => {
     expect(statuses).toEqual([304, 304]);
     const ready = await fetch(`${lone.adminUrl}/readyz`);
     const warning = "nothing is served from the cache without asking an upstream: no contact for purges with edge-1";
-    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, notReady: [], warnings: [warning] }]);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { ready: true, notReady: [], warnings: [warning] }]);
     await expect
       .poll(() => lines)
       .toContainEqual([
