@@ -33,6 +33,7 @@ import { createPrefetcher, type Prefetcher } from "./live/prefetch.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
 import { createTinyLfuTier } from "./memory-tier/tiny-lfu.ts";
+import { createTierWithCopies } from "./memory-tier/with-copies.ts";
 import {
   DEFAULT_CACHE_BYTES,
   DEFAULT_PREFETCH_BYTES_PER_SECOND,
@@ -142,9 +143,10 @@ export class EdgeCache {
     this.#keys = createCacheKeys(cache);
     this.#purges = purges;
     this.#peers = parts.peers;
-    const memory = createTinyLfuTier<StoredResponse>(cache.maxBytes ?? DEFAULT_CACHE_BYTES, {
-      onEvict: (key, _entry, uses) => this.#tiers?.evicted(key, uses),
-    });
+    const createTier = (maxBytes: number): MemoryTier<StoredResponse> =>
+      createTinyLfuTier(maxBytes, { onEvict: (key, _entry, uses) => this.#tiers?.evicted(key, uses) });
+    const maxBytes = cache.maxBytes ?? DEFAULT_CACHE_BYTES;
+    const memory = parts.peers === undefined ? createTier(maxBytes) : createTierWithCopies(maxBytes, createTier);
     const vary = new VaryIndex(disk === undefined ? 0 : systemClock());
     this.#tiers = disk && new TieredStore({ memory, disk, vary, clock, systemClock, logger });
     this.#tier = this.#tiers ?? memory;

@@ -70,6 +70,13 @@ export async function certificateFiles(): Promise<{
   return { cert, key, issue };
 }
 
+/** A port that nobody has just now. */
+export async function freePort(): Promise<number> {
+  const server = await createServer({ port: 0, host: "127.0.0.1", handler: () => new Response() });
+  await server.close();
+  return server.port;
+}
+
 /** A program in this process, on free ports. */
 export async function program(
   flags: EdgeConfig,

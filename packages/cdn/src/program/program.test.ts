@@ -5,13 +5,7 @@ import { signUrl } from "../guard/token/sign-url.ts";
 import { silentLogger } from "../logger.ts";
 import { createServer } from "../server/server.ts";
 import type { EdgeConfig } from "./config/edge-config.ts";
-import { configFile, program, startOrigin } from "./program.test-setup.ts";
-
-async function freePort(): Promise<number> {
-  const server = await createServer({ port: 0, host: "127.0.0.1", handler: () => new Response() });
-  await server.close();
-  return server.port;
-}
+import { configFile, freePort, program, startOrigin } from "./program.test-setup.ts";
 
 const ok = async (url: string, init?: RequestInit): Promise<number> => {
   const response = await fetch(url, init);

@@ -1,12 +1,12 @@
 /** Several processes of one edge, as clients and operators see them: as one cache. */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { PeerRing } from "../edge/peers/peer-ring.ts";
 import { asking, fresh, type ServingProgram, serving } from "./edge-program.test-peer.ts";
-import { startOrigin } from "./program.test-setup.ts";
+import { freePort, program, startOrigin } from "./program.test-setup.ts";
 
 const KEPT = { "cache-control": "max-age=3600", "surrogate-key": "all", etag: '"1"' };
 
@@ -102,6 +102,8 @@ test("a live part comes through all processes at once, and goes on where the one
   }
   expect(origin.asked.get("/part.m4s")).toBe(1);
 
+  const sum = (counts: readonly number[]): number => counts.reduce((all, each) => all + each);
+  await expect.poll(async () => sum(await inFlight())).toBe(watching.length);
   const owner = new PeerRing(["process-0", "process-1", "process-2"]).owner("/part.m4s");
   const lost = (await inFlight())[owner]!;
   const clients = asking(`${edge.url}/other`, 4, { keepAlive: false });
@@ -119,27 +121,47 @@ test("a live part comes through all processes at once, and goes on where the one
   expect(answers).toBeGreaterThan(20);
 });
 
-test("nothing purged is served by any process, whichever is killed and comes back to what it has on disk", async () => {
+test("nothing purged is served by any process of an edge in a network, whichever is killed and comes back to its disk", async () => {
   let version = 0;
   const origin = await startOrigin(() => new Response(String(version), { headers: KEPT }));
-  const edge = await serving(["--upstream", origin.url, "--processes", "3", "--disk", `${await folder()}:64MiB`]);
+  const path = await folder();
+  const ports = [await freePort(), await freePort()];
+  const peers = ports.map((port, index) => ({ name: `edge-${index}`, url: `http://127.0.0.1:${port}` }));
+  const config = (index: number) => ({
+    ...{
+      upstreams: [origin.url],
+      port: ports[index]!,
+      purge: { self: `edge-${index}`, peers, secret: "of the two alone" },
+    },
+  });
+  const file = join(path, "edge.config.json");
+  await writeFile(
+    file,
+    JSON.stringify({ ...config(0), processes: 3, disk: { path: join(path, "disk"), size: "64MiB" } }),
+  );
+  const [edge, other] = await Promise.all([
+    serving(["--config", file, "--port", String(ports[0])]),
+    program(config(1)),
+  ]);
   const paths = Array.from({ length: 20 }, (_, index) => `${edge.url}/${index}`);
   const ask = async (): Promise<number[]> => {
-    const answers = await Promise.all(paths.map((path) => fresh(path)));
+    const answers = await Promise.all(paths.map((url) => fresh(url)));
     return answers.map(({ body }) => Number(body));
   };
-  for (let times = 0; times < 4; times += 1) await ask();
-  const { processes, total } = await edge.stats();
   // Each is on the disk of the process that holds it.
-  expect(total.disk).toMatchObject({ entries: 20 });
-  process.kill(processes[1]!.pid, "SIGKILL");
+  await expect.poll(async () => (await ask()) && (await edge.stats()).total.disk?.entries).toBe(20);
+  process.kill((await edge.stats()).processes[1]!.pid, "SIGKILL");
   version += 1;
-  const purged = await fetch(`${edge.admin}/purge`, { method: "POST", body: '{ "tags": ["all"] }' });
-  expect(await purged.json()).toMatchObject({ edges: { edge: "purged" } });
+  // Asked of the other edge, or of this one.
+  const purged = await fetch(`${other.adminUrl}/purge`, { method: "POST", body: '{ "tags": ["all"] }' });
+  expect(await purged.json()).toMatchObject({ edges: { "edge-0": "purged", "edge-1": "purged" } });
   // From before that process is back until after.
   for (let isBack = false; !isBack; ) {
     isBack = (await edge.stats()).processes.length === 3;
     for (const answer of await ask()) expect(answer).toBe(version);
   }
-  expect((await edge.stats()).restarts).toBe(1);
+  version += 1;
+  const again = await fetch(`${edge.admin}/purge`, { method: "POST", body: '{ "prefixes": ["/"] }' });
+  expect(await again.json()).toMatchObject({ edges: { "edge-0": "purged", "edge-1": "purged" } });
+  for (const answer of await ask()) expect(answer).toBe(version);
 });

@@ -318,6 +318,7 @@ export class Fill {
       freshness,
       vary,
       upstream,
+      isCopy: head.fromPeer,
     };
     const entry = new StoredResponse(
       { ...parts, tags: tagsOf(head.headers), generation: this.generation, storedAt: systemTime },

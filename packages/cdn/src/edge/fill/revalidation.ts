@@ -51,7 +51,7 @@ export function refresh({ stored, request, head, fullKey, generation, policy, li
   const { cacheStatus, upstream, systemTime } = head;
   const response = new StoredResponse(
     {
-      ...{ key, status, cacheStatus, body, upstream, generation },
+      ...{ key, status, cacheStatus, body, upstream, generation, isCopy: head.fromPeer ?? stored.isCopy },
       headers: decision.store ? without(merged, decision.withheld) : merged,
       vary: decision.store ? decision.vary : stored.vary,
       freshness: decision.store ? decision.freshness : stored.freshness,

@@ -32,7 +32,10 @@ export type StoredParts = Pick<
   | "generation"
   | "storedAt"
   | "upstream"
->;
+> & {
+  /** Default false. */
+  readonly isCopy?: boolean;
+};
 
 /** Immutable but for its memory of the last answer, and of the purges it has outlived. */
 export class StoredResponse implements Sized {
@@ -58,6 +61,8 @@ export class StoredResponse implements Sized {
   readonly storedAt: number;
   /** Name of the upstream that it came from. */
   readonly upstream: string | undefined;
+  /** A peer holds it. */
+  readonly isCopy: boolean;
   #second = -1;
   #answer: RawResponse | undefined;
   #uses = 0;
@@ -78,6 +83,7 @@ export class StoredResponse implements Sized {
     this.judgedAt = parts.generation;
     this.storedAt = parts.storedAt;
     this.upstream = parts.upstream;
+    this.isCopy = parts.isCopy ?? false;
     this.validators = validatorsOf(parts.headers);
     let text = storageKey.length;
     for (const part of parts.headers) text += part.length;

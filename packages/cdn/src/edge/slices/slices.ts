@@ -105,7 +105,7 @@ export class Slices {
   /** Notes what the head of an answer says about its object. @returns undefined where that is too little. */
   learn({ key, fullKey, request }: Asked, head: FillHead, generation: number): SlicedObject | undefined {
     const { tier, flights } = this.#options;
-    const { decision, status, cacheStatus, systemTime, upstream } = head;
+    const { decision, status, cacheStatus, systemTime, upstream, fromPeer } = head;
     const total = status === 206 ? contentRangeOf(head.headers)?.total : head.length;
     if (total === undefined || !decision.store) return undefined;
     const headers = [
@@ -116,7 +116,7 @@ export class Slices {
     const { freshness, vary } = decision;
     const entry = new StoredResponse(
       {
-        ...{ key, headers, cacheStatus, freshness, vary, generation, upstream },
+        ...{ key, headers, cacheStatus, freshness, vary, generation, upstream, isCopy: fromPeer },
         ...{ status: 200, body: new Uint8Array(0), tags: tagsOf(head.headers), storedAt: systemTime },
       },
       fullKey + OBJECT,

@@ -127,6 +127,19 @@ asked for most                                                            lately
     expect(line(true)).toBe("purge      in contact with 0 of 1 edges, not with b");
   });
 
+  test("shows what processes ask each other, apart from what clients do", () => {
+    const edge = (peerRequests: number, bytesToPeers: number) => ({
+      ...processReport().edge,
+      peerRequests,
+      bytesToPeers,
+    });
+    const two = (peerRequests: number, bytesToPeers: number) =>
+      reportOf(facts, [processReport({ edge: edge(peerRequests, bytesToPeers) }), processReport({ edge: edge(0, 0) })]);
+    const lines = show({ before: two(100, 0), now: two(500, 1e6) });
+    expect(lines[1]).toMatch(/^requests {3}0\/s/);
+    expect(lines[4]).toBe("between    200/s from process to process, 4.0 Mb/s");
+  });
+
   test("has no colours unless they are wanted, and the same text with them", () => {
     const plain = show();
     const painted = show({ colors: true });

@@ -64,6 +64,13 @@ function head(frame: Frame, color: Color): string[] {
       `${fill(edgeBytes, total.memory, color)}, ${count(total.edge.entries)} objects, ${count(total.edge.fills)} arriving`,
     ],
   ];
+  if (processes.length > 1) {
+    rows.push([
+      "between",
+      `${count(rate((report) => report.total.edge.peerRequests))}/s from process to process, ` +
+        bits(rate((report) => report.total.edge.bytesToPeers)),
+    ]);
+  }
   if (total.disk !== null) {
     const { bytes, maxBytes, entries, failed } = total.disk;
     const trouble = failed === null ? "" : `, ${color("red", failed)}`;
