@@ -113,7 +113,7 @@ export class Answers {
       logger.warn({ target: request.target }, "served stale: the upstream failed");
     }
     const age = Math.floor(ageOf(stored.freshness, now));
-    const status = { hit: true, ttl: stored.freshness.lifetime - age, detail: reason } as const;
+    const status = { hit: true, ttl: staleTtl(stored, now), detail: reason } as const;
     return this.#selected(request, stored, age, status, STALE[reason]);
   }
 
@@ -174,7 +174,8 @@ export class Answers {
       counters.hits += 1;
       if (!stale) return answer({ hit: true, ttl }, HIT);
       counters.stale += 1;
-      return answer({ hit: true, ttl, detail: "stale-if-error" }, STALE["stale-if-error"]);
+      const status = { hit: true, ttl: staleTtl(object, clock()), detail: "stale-if-error" } as const;
+      return answer(status, STALE["stale-if-error"]);
     }
     const { collapsed, flight } = boarded;
     const sibling = flight.fill.arrived?.sibling;
@@ -206,20 +207,20 @@ export class Answers {
     const counters = this.#options.counts.of(request);
     const headers = how.collapsed && decision.store ? without(head.headers, decision.withheld) : head.headers;
     const length = head.length ?? (fill.body.ended ? fill.body.received : undefined);
-    const now = this.#options.clock();
     const reason = decision.store ? undefined : decision.reason;
     const detail = reason ?? how.detail;
     const { forward, collapsed } = how;
+    const kept = decision.store ? decision.freshness : undefined;
+    const age = kept === undefined ? readAge(head.age) : Math.floor(ageOf(kept, this.#options.clock()));
     const said = collapsed ? undefined : how.sibling;
     const cacheStatus: CacheStatus | string = said?.cacheStatus ?? {
       hit: false,
       forward,
       collapsed,
       stored: fill.willBeStored,
-      ...(decision.store && { ttl: ttlOf(decision.freshness, now) }),
+      ...(kept !== undefined && { ttl: kept.lifetime - (age ?? 0) }),
       ...(detail !== undefined && { detail }),
     };
-    const age = decision.store ? Math.floor(ageOf(decision.freshness, now)) : readAge(head.age);
     const about = said?.facts ?? factsOf(collapsed ? "collapsed" : "miss", detail, head.upstream);
     const selection = select(request, { status, headers, length, available: fill.body.received });
     if (selection.kind === "bodyless") {
@@ -335,6 +336,11 @@ export class Answers {
       about,
     };
   }
+}
+
+/** Seconds of freshness left, below zero (RFC 9211 §2.3) also where the time is not over, but the object was purged softly. */
+function staleTtl({ freshness }: StoredResponse, now: number): number {
+  return Math.min(-1, Math.floor(ttlOf(freshness, now)));
 }
 
 /** Facts of one answer. */

@@ -15,7 +15,7 @@ import { DEFAULT_UPSTREAM_TIMEOUTS } from "./upstream/upstream.ts";
 
 function purged(answer: FetchHandler, cache: EdgeCacheOptions = {}) {
   const log = new PurgeLog();
-  const state = { now: 0, asked: 0 };
+  const state = { now: 0, asked: 0, said: undefined as string | undefined };
   const edge = new EdgeCache({
     upstream: createHandlerUpstream((request, connection) => {
       state.asked += 1;
@@ -40,6 +40,7 @@ function purged(answer: FetchHandler, cache: EdgeCacheOptions = {}) {
     let text = "";
     if (answer.body instanceof Uint8Array) text = Buffer.from(answer.body).toString();
     else if (answer.body !== null) for await (const chunk of answer.body) text += Buffer.from(chunk).toString();
+    state.said = answer.headers[answer.headers.indexOf("cache-status") + 1];
     return `${answer.about?.outcome} ${text}`;
   };
   return { log, state, edge, ask };
@@ -71,6 +72,7 @@ test("what is softly purged is stale: served while it is fetched again", async (
   await ask("/a");
   log.purge({ urls: ["/a"], soft: true });
   expect(await ask("/a")).toBe("stale 1");
+  expect(state.said).toBe("edge; hit; ttl=-1; detail=stale-while-revalidate");
   await expect.poll(() => ask("/a")).toBe("hit 2");
   expect(state.asked).toBe(2);
 });

@@ -21,6 +21,20 @@ test("fresh answers are hits with Age; stale ones are asked for again", async ()
   expect(await miss.text()).toBe("2");
 });
 
+test("a miss and the hit after it say the same ttl, which with Age makes the lifetime; what is stale is below zero", async () => {
+  const { state, ask } = cached({ "cache-control": "max-age=10, stale-while-revalidate=10", age: "3" });
+  const said = async (): Promise<unknown[]> => {
+    const { headers } = await ask("/a");
+    return [headers.get("cache-status"), headers.get("age")];
+  };
+  state.now += 400;
+  expect(await said()).toEqual(["ami-edge; fwd=uri-miss; stored; ttl=7", "3"]);
+  state.now += 400;
+  expect(await said()).toEqual(["ami-edge; hit; ttl=7", "3"]);
+  state.now += 6_700;
+  expect(await said()).toEqual(["ami-edge; hit; ttl=-1; detail=stale-while-revalidate", "10"]);
+});
+
 test("an answer is as old as the caches before this one say", async () => {
   const { state, ask } = cached({ "cache-control": "max-age=60", age: "50, 7" });
   expect((await ask("/a")).headers.get("age")).toBe("50");

@@ -33,7 +33,8 @@ export interface Edge extends AsyncDisposable {
  * An edge in front of one or more upstreams, with a memory cache.
  *
  * Serves from memory what the upstream's caching fields allow (RFC 9111), asks the upstream once however many ask for the same thing,
- * and passes on what is arriving to all of them as it arrives. `Cache-Status` (RFC 9211) on every answer says what happened.
+ * and passes on what is arriving to all of them as it arrives. `Cache-Status` (RFC 9211) on every answer of its own says what happened; what guards
+ * and servers in front refuse has none.
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
