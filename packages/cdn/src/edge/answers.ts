@@ -154,20 +154,21 @@ export class Answers {
     };
   }
 
-  /** The head of a 206 for an object of which the slices are sent: stored, or under way where `boarded` says how. */
+  /** The head of an answer with slices of an object, stored, or under way where `boarded` says how: a 206, or a 200 where `extent` is undefined. */
   ofObject(
     request: RawRequest,
     object: StoredResponse,
-    extent: { start: number; end: number; total: number },
+    extent: { start: number; end: number; total: number } | undefined,
     { boarded, stale }: { boarded: Boarded | undefined; stale: boolean },
   ): { status: number; headers: readonly string[]; about: AnswerFacts } {
     const { counts, clock } = this.#options;
     const counters = counts.of(request);
     const age = Math.floor(ageOf(object.freshness, clock()));
     const ttl = object.freshness.lifetime - age;
+    const fields = extent === undefined ? object.headers : partFields(object.headers, extent);
     const answer = (status: CacheStatus | string, about: AnswerFacts) => ({
-      status: 206,
-      headers: this.headers(request, partFields(object.headers, extent), object.cacheStatus, status, age),
+      status: extent === undefined ? 200 : 206,
+      headers: this.headers(request, fields, object.cacheStatus, status, age),
       about,
     });
     if (boarded === undefined) {

@@ -99,6 +99,56 @@ test("the first byte of a long object is asked for whole once, which tells its l
   expect(edge.stats.bytes).toBeLessThan(20_000);
 });
 
+test("all of an object is put together from its slices where most are here, and only what is missing is asked for", async () => {
+  const { state, ask, bytes, edge } = sliced(10 * SLICE - 1);
+  await bytes("bytes=5000-9998");
+  await bytes("bytes=2000-4999");
+  state.asked.length = 0;
+  const before = edge.stats.bytesFromUpstream;
+  const whole = await ask(undefined);
+  expect([whole.status, whole.headers.get("content-length"), whole.headers.get("content-range")]).toEqual([
+    200,
+    "9999",
+    null,
+  ]);
+  expect(Buffer.from(await whole.bytes())).toEqual(bytesAt(0, 10 * SLICE - 1));
+  expect(state.asked).toEqual(["bytes=0-999", "bytes=1000-1999"]);
+  expect(edge.stats.bytesFromUpstream - before).toBe(2 * SLICE);
+  const again = await ask(undefined);
+  expect(again.headers.get("cache-status")).toBe("ami-edge; hit; ttl=60");
+  expect(Buffer.from(await again.bytes())).toEqual(bytesAt(0, 10 * SLICE - 1));
+  expect(state.asked).toHaveLength(2);
+});
+
+test.each<[string, (state: { now: number; etag: string }) => void, string]>([
+  ["few slices are here", () => {}, "bytes=5000-7998"],
+  [
+    "they are stale",
+    (state) => {
+      state.now += 61_000;
+    },
+    "bytes=1000-9998",
+  ],
+])("all of an object is asked for as a whole where %s", async (_why, change, range) => {
+  const { state, ask, bytes } = sliced(10 * SLICE - 1);
+  await bytes(range);
+  state.asked.length = 0;
+  change(state);
+  await (await ask(undefined)).body?.cancel();
+  expect(state.asked).toEqual(["whole"]);
+});
+
+test("all of an object that turns out to be another one is asked for as a whole", async () => {
+  const { state, ask, bytes } = sliced(10 * SLICE - 1);
+  await bytes("bytes=1000-9998");
+  state.asked.length = 0;
+  state.etag = '"v2"';
+  const whole = await ask(undefined);
+  expect([whole.status, whole.headers.get("etag")]).toEqual([200, '"v2"']);
+  await whole.body?.cancel();
+  expect(state.asked).toEqual(["bytes=0-999", "whole"]);
+});
+
 test("an open range is read slice by slice, as its reader takes it", async () => {
   const { state, ask } = sliced(HUGE);
   const reader = (await ask("bytes=2000-")).body!.getReader();

@@ -121,6 +121,10 @@ export class TieredStore implements MemoryTier<StoredResponse> {
     return disk.has(storageKey) || (!vary.knows(key) && disk.has(key + VARIES));
   }
 
+  isOnDisk(storageKey: string): boolean {
+    return this.#options.disk.has(storageKey);
+  }
+
   /** Opens what is long and only on disk, to be sent while it is read. Undefined for everything else, and then {@link warm} is for it. */
   open(storageKey: string): Promise<DiskHit | undefined> | undefined {
     return this.#warming.has(storageKey) ? undefined : this.#hits.open(storageKey);

@@ -144,6 +144,11 @@ export class Flights {
     return this.#options.tiers?.warm(storageKey);
   }
 
+  /** Whether {@link warm} may bring it. */
+  isOnDisk(storageKey: string): boolean {
+    return this.#options.tiers?.isOnDisk(storageKey) === true;
+  }
+
   /** What {@link find} gives for what is stored, wherever it was found. */
   judged(fullKey: string, stored: StoredResponse | undefined): StoredResponse | undefined {
     const { tier, purges } = this.#options;

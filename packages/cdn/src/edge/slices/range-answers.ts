@@ -52,7 +52,8 @@ export class RangeAnswers {
       return answers.fresh(request, object.entry, clock());
     }
     if (method === "HEAD" && isFresh) return answers.fresh(request, object.entry, clock());
-    if (method !== "GET" || headers.range === undefined || flights.isUnderWay(fullKey)) return undefined;
+    if (method !== "GET" || flights.isUnderWay(fullKey)) return undefined;
+    if (headers.range === undefined) return isFresh ? await this.#wholeFromSlices(asked, object) : undefined;
     const range = parseRange(headers.range);
     if (range.kind === "whole" || range.kind === "invalid") return undefined;
     const part = this.#fromPart(asked, range);
@@ -65,6 +66,18 @@ export class RangeAnswers {
     if (headers["if-range"] !== undefined || !isPlain({ headers: { ...headers, range: undefined } })) return undefined;
     const asIs = { suffix: `${SLICE}-${range.length}`, storedAs: PART, range: `bytes=-${range.length}` };
     return flights.board(request, key, fullKey, undefined, { part: asIs });
+  }
+
+  /** All of an object of which most slices are here: the others are asked for, each when its turn comes. Undefined: it is better asked for whole. */
+  async #wholeFromSlices(asked: Asked, object: SlicedObject): Promise<RangeOutcome> {
+    const { slices } = this.#options;
+    if (!slices.holdsMost(asked.fullKey, object)) return undefined;
+    const slice = await slices.slice(asked, 0, object);
+    if (typeof slice === "string" || "instead" in slice || !slice.object.isSameAs(object)) {
+      leaveSlice(slice);
+      return undefined;
+    }
+    return this.#answer(asked, slice, undefined);
   }
 
   /** Answers a range by slices. */
@@ -152,11 +165,17 @@ export class RangeAnswers {
     return flights.judged(`${fullKey}${SLICE}${index}`, stored) !== undefined;
   }
 
-  #answer(asked: Asked, slice: Slice & { isStale?: boolean }, extent: { start: number; end: number }): RawResponse {
+  /** @param part - bytes asked for; undefined: all, by a 200. */
+  #answer(
+    asked: Asked,
+    slice: Slice & { isStale?: boolean },
+    part: { start: number; end: number } | undefined,
+  ): RawResponse {
     const { slices, answers, counts } = this.#options;
     const { request } = asked;
     const counters = counts.of(request);
     const { object, stored, boarded } = slice;
+    const extent = part ?? { start: 0, end: object.total };
     const offset = Math.floor(extent.start / slices.sliceBytes) * slices.sliceBytes;
     const isOne = extent.end <= offset + slices.sliceBytes;
     const onBytes = (bytes: number): void => {
@@ -167,12 +186,10 @@ export class RangeAnswers {
     const release = bytes === undefined ? undefined : stored?.use();
     return {
       ...(release !== undefined && { release }),
-      ...answers.ofObject(
-        request,
-        object.entry,
-        { ...extent, total: object.total },
-        { boarded, stale: slice.isStale === true },
-      ),
+      ...answers.ofObject(request, object.entry, part && { ...part, total: object.total }, {
+        boarded,
+        stale: slice.isStale === true,
+      }),
       body: bytes ?? readSlices({ slices, asked, first: slice, ...extent, onBytes }),
     };
   }

@@ -25,6 +25,11 @@ export const DEFAULT_RANGE_SLICE_BYTES = 1024 * 1024;
 /** 8 MiB: ranges of longer objects are answered by slices. Nearly all segments are shorter, and are fetched whole. */
 export const DEFAULT_SLICE_ABOVE_BYTES = 8 * 1024 * 1024;
 
+/** Share of its slices that an object may lack which is asked for as a whole, and put together from them. */
+const MISSING_SHARE = 0.25;
+/** Objects of more slices than this are not put together: to count them would take too long. */
+const MAX_COUNTED_SLICES = 1024;
+
 /** Options of {@link Slices}. */
 export interface SlicesOptions {
   readonly tier: MemoryTier<StoredResponse>;
@@ -68,6 +73,10 @@ export class SlicedObject {
     this.version = version;
   }
 
+  isSameAs(other: SlicedObject): boolean {
+    return other.version === this.version && other.total === this.total;
+  }
+
   holds(slice: StoredResponse): boolean {
     return versionOf(slice.headers) === this.version && contentRangeOf(slice.headers)?.total === this.total;
   }
@@ -93,6 +102,22 @@ export class Slices {
   isFresh({ entry }: SlicedObject): boolean {
     const { flights, clock } = this.#options;
     return ttlOf(entry.freshness, clock()) > 0 && !flights.isSoft(entry);
+  }
+
+  /** Whether so many slices of an object are here that what is missing is quicker asked for than the whole. */
+  holdsMost(fullKey: string, object: SlicedObject): boolean {
+    const { flights } = this.#options;
+    const count = Math.ceil(object.total / this.sliceBytes);
+    if (count > MAX_COUNTED_SLICES) return false;
+    let missing = 0;
+    for (let index = 0; index < count; index += 1) {
+      const storageKey = `${fullKey}${SLICE}${index}`;
+      const stored = flights.find(storageKey);
+      if (stored === undefined ? flights.isOnDisk(storageKey) : object.holds(stored)) continue;
+      missing += 1;
+      if (missing > count * MISSING_SHARE) return false;
+    }
+    return true;
   }
 
   /** Whether an answer with all of an object should rather be left, and the range that was asked for be answered by slices. */
