@@ -18,6 +18,8 @@ export type CdnErrorCode =
   | "NOT_FOUND"
   /** The resource does not take this method; `Allow` says which it takes. */
   | "METHOD_NOT_ALLOWED"
+  /** `TRACE` and `CONNECT`: no handler here has them. */
+  | "METHOD_NOT_IMPLEMENTED"
   /** No byte of the object lies in the range asked for, or the range makes no sense. */
   | "RANGE_NOT_SATISFIABLE"
   /** A handler threw; the log has the reason, the client does not. */

@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { expect, test } from "vitest";
+import { connectRaw } from "../server/raw-client.test-peer.ts";
 import { serveEdge, upstream } from "./edge.test-setup.ts";
 import type { EdgeOptions } from "./options.ts";
 import { listenOnSocket } from "./upstream/upstream.test-setup.ts";
@@ -101,4 +102,15 @@ test("the Host of an upstream is its own, or the one that its options name", asy
   const { url } = await serveEdge({ upstreams: [{ url: origin, headers: { host: "www.example.com" } }] });
   await fetch(`${url}/a`);
   expect(host).toBe("www.example.com");
+});
+
+test("a WebSocket is asked for in vain: its upgrade stays with the connection", async () => {
+  const { asked, port } = await forwarding();
+  const client = await connectRaw(port);
+  client.write(
+    "GET /chat HTTP/1.1\r\nHost: edge\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  expect(await client.until(/body/)).toMatch(/^HTTP\/1\.1 200 /);
+  client[Symbol.dispose]();
+  expect(asked[0]!.headers.upgrade).toBeUndefined();
 });

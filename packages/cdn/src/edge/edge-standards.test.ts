@@ -118,6 +118,21 @@ test("HEAD that is about another version, or of somebody in particular, changes 
   }
 });
 
+test("a method that is not known may be unsafe: one that the upstream takes invalidates, one that it does not take changes nothing", async () => {
+  const { ask } = edgeOf(({ method, url }) => {
+    if (method === "GET") return text("body");
+    return new Response(null, { status: url.endsWith("/taken") ? 200 : 405 });
+  });
+  for (const [path, after] of [
+    ["/taken", "fwd=uri-miss"],
+    ["/refused", "hit"],
+  ]) {
+    await ask(path!);
+    await ask(path!, { method: "PURGE" });
+    expect((await ask(path!)).headers.get("cache-status")).toContain(after);
+  }
+});
+
 test("an unsafe method invalidates what its answer names on the same origin, and nothing where it fails", async () => {
   const { state, ask } = edgeOf(({ method, url }) => {
     if (method === "GET") return text(new URL(url).pathname);

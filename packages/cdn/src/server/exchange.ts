@@ -7,6 +7,12 @@ import { type RawHandler, type RawRequest, type RawResponse, rawHandlerOf } from
 import { errorResponse } from "../http/error-response.ts";
 import type { Logger } from "../logger.ts";
 
+/**
+ * What no handler is asked, because no web `Request` can be it. `TRACE` would show the client what proxies in front, and this server's upstreams, are
+ * sent.
+ */
+const NOT_IMPLEMENTED = new Set(["TRACE", "TRACK", "CONNECT"]);
+
 /** Runs a handler for the adapters. Never throws. */
 export class Exchange {
   /** Handed over so far. */
@@ -23,6 +29,9 @@ export class Exchange {
 
   run(request: RawRequest): RawResponse | Promise<RawResponse> {
     this.requests += 1;
+    if (NOT_IMPLEMENTED.has(request.method)) {
+      return errorResponse(501, "METHOD_NOT_IMPLEMENTED", `there is no ${request.method} here`);
+    }
     try {
       const answer = this.#raw?.(request) ?? this.#fetch(request);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.failed(request, error)) : answer;

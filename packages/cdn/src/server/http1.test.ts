@@ -112,7 +112,8 @@ describe.each(PATHS)("over %s", (_name, wrap) => {
     ["a long URL", `GET /${"x".repeat(5000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
     ["many fields", `GET / HTTP/1.1\r\nHost: a\r\n${"X: 1\r\n".repeat(50)}\r\n`, 431],
     ["a large header", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
-    ["a tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405],
+    ["a tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501],
+    ["a request to be shown itself", "TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 501],
     ["an unknown expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n", 417],
   ])("%s: refused, and the connection closed", async (_what, request, status) => {
     let handled = 0;

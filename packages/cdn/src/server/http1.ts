@@ -61,7 +61,7 @@ export class Http1Adapter {
     });
     this.#server.on("clientError", (error, socket) => this.#refuse(error, socket as Socket));
     this.#server.on("connect", (_request, socket) => {
-      socket.end(rawRefusal(405, "METHOD_NOT_ALLOWED", "this server is no tunnel"));
+      socket.end(rawRefusal(501, "METHOD_NOT_IMPLEMENTED", "this server is no tunnel"));
     });
   }
 
