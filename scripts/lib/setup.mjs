@@ -178,7 +178,9 @@ function manifests() {
   const folders = ["packages", "examples"].flatMap((parent) => list(join(root, parent)));
   return [
     join(root, "package.json"),
-    ...[...folders, join(root, "testing"), join(root, "tests")].map((folder) => join(folder, "package.json")),
+    ...[...folders, ...["scripts", "testing", "tests"].map((name) => join(root, name))].map((folder) =>
+      join(folder, "package.json"),
+    ),
   ].filter((file) => existsSync(file));
 }
 
