@@ -146,7 +146,8 @@ export { createOrigin, type LiveEntry, type LiveStreams, type OriginOptions } fr
 export type { VodCaching } from "./origin/vod.ts";
 export { DEFAULT_LIMITS, type ServerLimits } from "./server/limits.ts";
 // Server: puts a handler on HTTP.
-export { createServer, type Server, type ServerOptions, type ServerStats, type ServerTls } from "./server/server.ts";
+export { createServer, type Server, type ServerStats } from "./server/server.ts";
+export type { ServerOptions, ServerTls } from "./server/server-options.ts";
 // Content steering for HLS and DASH.
 export type { PathwayState } from "./steering/pathway-order.ts";
 export { createSteering, type Pathway, type Steering, type SteeringOptions } from "./steering/steering.ts";

@@ -7,6 +7,7 @@
  */
 
 import { CdnError } from "../errors.ts";
+import { anything, callable, checkOptions, required } from "../options/check-options.ts";
 
 /** Printable ASCII, what a string of a structured field can have (RFC 8941 §3.3.3), and short: it is on every answer. */
 const NAME = /^[\x20-\x7e]{1,64}$/;
@@ -38,7 +39,9 @@ export interface Cmsd {
 }
 
 /** @throws {CdnError} `INVALID_OPTION` for a name that cannot be written. */
-export function createCmsd({ name, duress }: CmsdOptions): Cmsd {
+export function createCmsd(options: CmsdOptions): Cmsd {
+  checkOptions("createCmsd", options, { name: required(anything), duress: callable });
+  const { name, duress } = options;
   if (!NAME.test(name)) {
     throw new CdnError("INVALID_OPTION", `the CMSD name ${JSON.stringify(name)} is not 1 to 64 characters of ASCII`);
   }

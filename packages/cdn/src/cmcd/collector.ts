@@ -4,6 +4,7 @@ import type { CdnErrorCode } from "../errors.ts";
 import { toResponse } from "../handler/convert.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { errorResponse } from "../http/error-response.ts";
+import { above0, atLeast0, callable, checkOptions, madeBy, required } from "../options/check-options.ts";
 import { type Cmcd, MAX_CMCD_CHARS, parseCmcd } from "./cmcd.ts";
 import type { CmcdMetrics } from "./cmcd-metrics.ts";
 import { Budget } from "./tap.ts";
@@ -51,6 +52,14 @@ const PREFLIGHT = [
  * passes over the rest of it. Who may send is the business of a guard in front.
  */
 export function createCmcdCollector(options: CmcdCollectorOptions): FetchHandler {
+  checkOptions("createCmcdCollector", options, {
+    metrics: required(madeBy("observeCmcd", "record")),
+    onReport: callable,
+    maxBodyBytes: above0("bytes"),
+    maxPerSecond: atLeast0("reports"),
+    closed: callable,
+    clock: callable,
+  });
   const { metrics, onReport, maxBodyBytes = DEFAULT_MAX_REPORT_BYTES, closed } = options;
   const { maxPerSecond = DEFAULT_REPORTS_PER_SECOND, clock = () => performance.now() } = options;
   const budget = new Budget(maxPerSecond, clock);

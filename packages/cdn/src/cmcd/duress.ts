@@ -1,6 +1,7 @@
 /** How busy this process is, and whether that is too much: for CMSD's `du`, and for content steering. */
 
 import { performance } from "node:perf_hooks";
+import { above0, callable, checkOptions, share } from "../options/check-options.ts";
 
 /** Milliseconds between two looks. */
 const DEFAULT_INTERVAL = 500;
@@ -29,6 +30,12 @@ export interface DuressWatch extends Disposable {
 
 /** Starts watching. The timer keeps no process alive. */
 export function watchDuress(options: DuressOptions = {}): DuressWatch {
+  checkOptions("watchDuress", options, {
+    high: share,
+    low: share,
+    interval: above0("milliseconds"),
+    measure: callable,
+  });
   const { high = 0.9, low = 0.7, interval = DEFAULT_INTERVAL, measure = eventLoopLoad() } = options;
   const state = new Duress(high, low);
   let load = 0;

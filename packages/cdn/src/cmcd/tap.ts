@@ -1,6 +1,7 @@
 /** Reads CMCD as requests go by, and no more of it than a second has room for. */
 
 import type { RawRequest } from "../handler/raw.ts";
+import { atLeast0, callable, checkOptions, madeBy, required } from "../options/check-options.ts";
 import { type Cmcd, hasCmcd, readCmcd } from "./cmcd.ts";
 import type { CmcdMetrics } from "./cmcd-metrics.ts";
 
@@ -23,7 +24,13 @@ export interface CmcdTap {
 }
 
 /** Makes one for an edge. */
-export function createCmcdTap({ metrics, maxPerSecond = DEFAULT_CMCD_PER_SECOND, clock }: CmcdTapOptions): CmcdTap {
+export function createCmcdTap(options: CmcdTapOptions): CmcdTap {
+  checkOptions("createCmcdTap", options, {
+    metrics: required(madeBy("observeCmcd", "record")),
+    maxPerSecond: atLeast0("reports"),
+    clock: required(callable),
+  });
+  const { metrics, maxPerSecond = DEFAULT_CMCD_PER_SECOND, clock } = options;
   const budget = new Budget(maxPerSecond, clock);
   return {
     take(request) {

@@ -1,7 +1,7 @@
 /** Options that contradict each other. */
 
 import { expect, test } from "vitest";
-import { checkEdgeOptions } from "./options.ts";
+import { checkEdgeOptions } from "./edge-rules.ts";
 
 test("parameters are ignored or kept by name, not both", () => {
   const upstreams = ["http://origin"];

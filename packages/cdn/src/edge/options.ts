@@ -4,7 +4,6 @@ import type { CmcdTap } from "../cmcd/tap.ts";
 import { CdnError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { CacheKeyOptions } from "./cache-key/cache-key.ts";
-import { CACHE_NAME } from "./cache-status/cache-status.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
 import { DEFAULT_TARGETED_FIELDS } from "./freshness/cache-control.ts";
 import { DEFAULT_HEURISTIC, DEFAULT_STALE_IF_DISCONNECTED, type HeuristicFreshness } from "./freshness/freshness.ts";
@@ -28,7 +27,7 @@ export const DEFAULT_NEGATIVE_TTL = 1;
 export interface EdgeCacheOptions extends CacheKeyOptions {
   /** Bytes of bodies, header fields and bookkeeping, of objects still arriving as well. Default 256 MiB. */
   readonly maxBytes?: number;
-  /** Objects above this are passed on without being stored. Default 64 MiB, and at most `maxBytes`. */
+  /** Objects above this are passed on without being stored. At most `maxBytes`. Default 64 MiB, or `maxBytes` where that is less. */
   readonly maxObjectBytes?: number;
   /** Seconds that a 404 or 410 which says nothing else is kept: at the live edge the next part is missing only for a moment. Default 1. */
   readonly negativeTtl?: number;
@@ -142,30 +141,5 @@ export interface EdgeOptions extends UpstreamsPolicy {
 export function checkBytes(name: string, value: number): void {
   if (!(value > 0)) {
     throw new CdnError("INVALID_OPTION", `${name} is ${value}: give a number of bytes above zero`);
-  }
-}
-
-/** @throws {CdnError} `INVALID_OPTION`. */
-export function checkEdgeOptions({ upstreams, cache = {}, name }: EdgeOptions): void {
-  if (upstreams.length === 0) throw new CdnError("INVALID_OPTION", "an edge needs at least one upstream");
-  for (const field of ["maxBytes", "maxObjectBytes", "sliceBytes", "sliceAbove"] as const) {
-    const value = cache[field];
-    if (value !== undefined) checkBytes(`cache.${field}`, value);
-  }
-  for (const field of ["negativeTtl", "staleIfDisconnected"] as const) {
-    const value = cache[field];
-    if (value !== undefined && !(value >= 0)) {
-      throw new CdnError("INVALID_OPTION", `cache.${field} is ${value}: give a number of seconds`);
-    }
-  }
-  const { heuristic } = cache;
-  if (heuristic && !(heuristic.fraction >= 0 && heuristic.fraction <= 1 && heuristic.max >= 0)) {
-    throw new CdnError("INVALID_OPTION", "cache.heuristic needs a fraction from 0 to 1 and a max of seconds");
-  }
-  if (cache.ignoreParams !== undefined && cache.keepParams !== undefined) {
-    throw new CdnError("INVALID_OPTION", "give cache.ignoreParams or cache.keepParams, not both");
-  }
-  if (name !== undefined && !CACHE_NAME.test(name)) {
-    throw new CdnError("INVALID_OPTION", `name ${JSON.stringify(name)} is no token, such as edge-1`);
   }
 }

@@ -1,6 +1,7 @@
 /** How many connections an address may have open. */
 
 import { CdnError } from "../errors.ts";
+import { above0, checkOptions, listOf, required, text } from "../options/check-options.ts";
 import { createCidrSet } from "./address/cidr-set.ts";
 import { type ClientAddress, parseAddress } from "./address/client-address.ts";
 
@@ -37,11 +38,13 @@ export interface ConnectionGate {
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function createConnectionGate({
-  maxAddresses = MAX_COUNTED_ADDRESSES,
-  ...cap
-}: ConnectionGateOptions): ConnectionGate {
-  if (!(maxAddresses >= 1)) throw new CdnError("INVALID_OPTION", `maxAddresses is ${maxAddresses}: give at least 1`);
+export function createConnectionGate(options: ConnectionGateOptions): ConnectionGate {
+  checkOptions("createConnectionGate", options, {
+    perAddress: required(above0("connections")),
+    exempt: listOf(text),
+    maxAddresses: above0("addresses"),
+  });
+  const { maxAddresses = MAX_COUNTED_ADDRESSES, ...cap } = options;
   let { perAddress, exempted } = readCap(cap);
   // Entries go when their last connection does, so it is never larger than the connections of the server. Those who are exempt are counted, too:
   // they may not always be.

@@ -2,6 +2,7 @@
 
 import { CdnError } from "../errors.ts";
 import type { RawRequest, RawResponse } from "../handler/raw.ts";
+import { atLeast0, checkOptions, listOf, required, text } from "../options/check-options.ts";
 import { createGuard, type Guard } from "./guard.ts";
 
 /** Options of {@link allowCredentials}. */
@@ -21,7 +22,9 @@ const FIELD_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function allowCredentials({ origins, maxAge = 86_400 }: CredentialsOptions): Guard {
+export function allowCredentials(options: CredentialsOptions): Guard {
+  checkOptions("allowCredentials", options, { origins: required(listOf(text)), maxAge: atLeast0("seconds") });
+  const { origins, maxAge = 86_400 } = options;
   for (const origin of origins) {
     if (URL.canParse(origin) && new URL(origin).origin === origin) continue;
     throw new CdnError("INVALID_OPTION", `${JSON.stringify(origin)} is no origin such as https://tv.example`);

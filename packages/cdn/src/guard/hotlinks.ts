@@ -2,6 +2,7 @@
 
 import { CdnError } from "../errors.ts";
 import type { RawRequest } from "../handler/raw.ts";
+import { checkOptions, flag, listOf, required, text } from "../options/check-options.ts";
 import { createGuard, type Guard } from "./guard.ts";
 import { createRefusal } from "./refusal.ts";
 import { Remembered } from "./remembered.ts";
@@ -31,7 +32,9 @@ const MAX_SITES = 4096;
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function hotlinks({ allow, allowEmpty = true }: HotlinksOptions): Guard {
+export function hotlinks(options: HotlinksOptions): Guard {
+  checkOptions("hotlinks", options, { allow: required(listOf(text)), allowEmpty: flag });
+  const { allow, allowEmpty = true } = options;
   const patterns = allow.map(patternOf);
   const refuse = createRefusal({ status: 403, code: "HOTLINK_DENIED", message: "this site may not show this" });
   const known = new Remembered<boolean>(MAX_SITES);

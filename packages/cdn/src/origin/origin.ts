@@ -5,6 +5,18 @@ import { bytesOf, responseBytes } from "../handler/bytes-response.ts";
 import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
 import { decodeSegments, normalizePath } from "../http/path.ts";
 import { type Logger, silentLogger } from "../logger.ts";
+import {
+  atLeast0,
+  checkOptions,
+  having,
+  listOf,
+  logger as loggerRule,
+  object,
+  oneOrMore,
+  orFalse,
+  type Rules,
+  text,
+} from "../options/check-options.ts";
 import type { ObjectStore } from "../store/object-store.ts";
 import { type CorsOptions, createCors } from "./cors.ts";
 import { serveObject, type VodCaching } from "./vod.ts";
@@ -39,6 +51,21 @@ export interface OriginOptions {
   readonly logger?: Logger;
 }
 
+const RULES: Rules<OriginOptions> = {
+  live: having("get", "list"),
+  vod: having("get", "head"),
+  vodCaching: object<VodCaching>({ playlists: text, media: text }),
+  cors: orFalse(
+    object<CorsOptions>({
+      origins: oneOrMore(text),
+      exposeHeaders: listOf(text),
+      allowHeaders: listOf(text),
+      maxAge: atLeast0("seconds"),
+    }),
+  ),
+  logger: loggerRule,
+};
+
 const METHODS = "GET, HEAD, OPTIONS";
 
 /** How long a cache may remember that something is not there: at the live edge it may be there a part later. */
@@ -60,8 +87,11 @@ const STATUS: Partial<Record<CdnErrorCode, number>> = {
  * A fetch handler over what is live and what is recorded: `/live/<stream>/…`, `/vod/<key>`, `/live.json`.
  *
  * Caching fields of live answers are the packager's own. Errors are `{ "error": { "code", "message" } }`.
+ *
+ * @throws {CdnError} `INVALID_OPTION`.
  */
 export function createOrigin(options: OriginOptions): FetchHandler {
+  checkOptions("createOrigin", options, RULES);
   const { live, vod, vodCaching = {}, logger = silentLogger } = options;
   const cors = options.cors === false ? undefined : createCors(options.cors);
 

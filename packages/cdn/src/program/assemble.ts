@@ -113,7 +113,14 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   const shared =
     siblings &&
     createPeerUpstream({
-      ...{ ...siblings, siblings: true, name: config.name, logger },
+      ...{
+        self: siblings.self,
+        peers: siblings.peers,
+        secret: siblings.secret,
+        siblings: true,
+        name: config.name,
+        logger,
+      },
       fallback: config.purge === undefined ? withoutPurgesSeen(upstreams) : upstreams,
       // A process says itself when it has waited long enough, and one that says nothing is asked whether it is there.
       timeouts: { head: SIBLING_TIMEOUT, body: SIBLING_TIMEOUT },

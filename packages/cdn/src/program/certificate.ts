@@ -3,7 +3,7 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "../logger.ts";
-import type { ServerTls } from "../server/server.ts";
+import type { ServerTls } from "../server/server-options.ts";
 import type { CheckedConfig } from "./config/schema.ts";
 import { readPem } from "./live-upstreams.ts";
 import { messageOf, ProgramError } from "./program-error.ts";

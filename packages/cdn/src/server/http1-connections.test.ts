@@ -5,7 +5,8 @@ import { bytesResponse } from "../handler/bytes-response.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { dial, gate, PATHS, serve, standing } from "./http1.test-setup.ts";
 import { connectRaw } from "./raw-client.test-peer.ts";
-import { createServer, type Server, type ServerOptions } from "./server.ts";
+import { createServer, type Server } from "./server.ts";
+import type { ServerOptions } from "./server-options.ts";
 
 describe.each(PATHS)("over %s", (_name, wrap) => {
   const serveOver = (handler: FetchHandler, options: Partial<ServerOptions> = {}): Promise<Server> =>

@@ -5,7 +5,8 @@ import { fromResponse, toRequest } from "../handler/convert.ts";
 import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
 import { type RawHandler, rawHandler } from "../handler/raw.ts";
 import { connectRaw, type RawClient } from "./raw-client.test-peer.ts";
-import { createServer, type Server, type ServerOptions } from "./server.ts";
+import { createServer, type Server } from "./server.ts";
+import type { ServerOptions } from "./server-options.ts";
 
 /** A promise, and what resolves it. */
 export function gate<T = void>(): [Promise<T>, (value: T) => void] {

@@ -8,7 +8,8 @@ import { type RawResponse, rawHandler } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
 import { dial, exchange, PATHS, serve } from "./http1.test-setup.ts";
 import { connectRaw } from "./raw-client.test-peer.ts";
-import { createServer, type Server, type ServerOptions } from "./server.ts";
+import { createServer, type Server } from "./server.ts";
+import type { ServerOptions } from "./server-options.ts";
 
 describe.each(PATHS)("over %s", (_name, wrap) => {
   const serveOver = (handler: FetchHandler, options: Partial<ServerOptions> = {}): Promise<Server> =>

@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { bytesResponse } from "../handler/bytes-response.ts";
 import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
 import { standing } from "./http1.test-setup.ts";
-import { createServer, type Server, type ServerOptions, type ServerTls } from "./server.ts";
+import { createServer, type Server } from "./server.ts";
+import type { ServerOptions, ServerTls } from "./server-options.ts";
 
 const run = promisify(execFile);
 let folder = "";

@@ -1,6 +1,6 @@
 /** What a server puts up with. Every bound has a name, a unit and a default. */
 
-import { CdnError } from "../errors.ts";
+import { above0, object, type Rules } from "../options/check-options.ts";
 
 /** Bounds of one server. */
 export interface ServerLimits {
@@ -46,6 +46,10 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxResetRate: 20,
 };
 
+const LIMIT_RULES = Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, above0()]));
+/** What limits must be. */
+export const limitsRule = object(LIMIT_RULES as Rules<ServerLimits>);
+
 /**
  * Limits with their defaults.
  *
@@ -57,12 +61,6 @@ export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits 
 
 /** Those of the limits that are given. Throws as {@link resolveLimits} does. */
 export function checkLimits(limits: Partial<ServerLimits>): Partial<ServerLimits> {
-  const resolved: Partial<ServerLimits> = {};
-  for (const [name, value] of Object.entries(limits)) {
-    if (value === undefined) continue;
-    if (!(name in DEFAULT_LIMITS)) throw new CdnError("INVALID_OPTION", `limits.${name} is not a limit`);
-    if (!(value > 0)) throw new CdnError("INVALID_OPTION", `limits.${name} is ${value}: give a number above zero`);
-    Object.assign(resolved, { [name]: value });
-  }
-  return resolved;
+  limitsRule(limits, "limits");
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

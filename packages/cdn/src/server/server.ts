@@ -11,10 +11,10 @@ import {
 } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { CdnError } from "../errors.ts";
-import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { rawHandlerOf } from "../handler/raw.ts";
-import { type Logger, silentLogger } from "../logger.ts";
-import { type ConnectionGate, Connections, type TrackedConnection } from "./connections.ts";
+import { silentLogger } from "../logger.ts";
+import { checkOptions } from "../options/check-options.ts";
+import { Connections, type TrackedConnection } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
 import { type AdapterOptions, Http1Adapter } from "./http1.ts";
 import { FastHttp1Connection } from "./http1-fast.ts";
@@ -23,54 +23,9 @@ import { checkLimits, resolveLimits, type ServerLimits } from "./limits.ts";
 import { PlainHeadReader } from "./plain-head.ts";
 import { BodyCopies } from "./sendfile/body-copies.ts";
 import { loadSendfile } from "./sendfile/sendfile.ts";
+import { SERVER_RULES, type ServerOptions, type ServerTls } from "./server-options.ts";
 
 const DEFAULT_SENDFILE_BYTES = 64 * 1024 * 1024;
-
-/** Certificate and key, PEM. */
-export interface ServerTls {
-  readonly key: string | Buffer;
-  /** The certificate, followed by its intermediates. */
-  readonly cert: string | Buffer;
-  /** Default `TLSv1.3`. */
-  readonly minVersion?: "TLSv1.2" | "TLSv1.3";
-}
-
-/** Options of {@link createServer}. */
-export interface ServerOptions {
-  readonly handler: FetchHandler;
-  /** 0 takes a free one. Default 8080, with TLS 8443. */
-  readonly port?: number;
-  /** Address to listen on. Default: all of the machine's. */
-  readonly host?: string;
-  /**
-   * A socket in the file system to listen on, instead of `port` and `host`. One that a process left behind when it was killed is replaced;
-   * one that is listened on is `PORT_TAKEN`.
-   */
-  readonly path?: string;
-  /** Speaks TLS, with HTTP/2 by ALPN. Default: cleartext. */
-  readonly tls?: ServerTls;
-  /** HTTP/2: by ALPN with TLS, by prior knowledge (RFC 9113 §3.3) without. Default true. */
-  readonly http2?: boolean;
-  /** Bounds, see {@link DEFAULT_LIMITS}. */
-  readonly limits?: Partial<ServerLimits>;
-  /** Who may connect; with TLS asked before the handshake. Default: everybody, up to `limits.maxConnections`. */
-  readonly gate?: ConnectionGate;
-  /** Milliseconds that `close()` gives answers in flight. Default 10,000. */
-  readonly closeDeadline?: number;
-  /**
-   * Bytes of memory for copies of bodies that are sent often, 32 KB and longer: cleartext HTTP/1.1 is sent from them without another copy into
-   * the kernel (sendfile(2)). Only on Linux, and where the package `koffi` is installed. 0: none. Default 64 MiB.
-   */
-  readonly sendfileBytes?: number;
-  /** Length of the kernel's queue of connections not yet accepted. Default 1,024. */
-  readonly backlog?: number;
-  /** Several processes share the port, where the system can (Linux, BSD). Default false. */
-  readonly reusePort?: boolean;
-  /** Milliseconds of a steady clock, which limits on time are measured by. Default `performance.now`: the system's time may jump. */
-  readonly clock?: () => number;
-  /** Default: silent. */
-  readonly logger?: Logger;
-}
 
 /** What a server counts. Bytes of bodies are in the statistics of its handler. */
 export interface ServerStats {
@@ -122,6 +77,7 @@ export interface Server extends AsyncDisposable {
  * @throws {CdnError} `PORT_TAKEN` (names the port), `LISTEN_FAILED`, `INVALID_OPTION`.
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
+  checkOptions("createServer", options, SERVER_RULES);
   const { handler, tls, http2 = true, host, path, closeDeadline = 10_000, backlog = 1024, reusePort = false } = options;
   const { sendfileBytes = DEFAULT_SENDFILE_BYTES } = options;
   const logger = options.logger ?? silentLogger;

@@ -7,6 +7,20 @@ import { toResponse } from "../handler/convert.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import { errorResponse } from "../http/error-response.ts";
 import { type Logger, silentLogger } from "../logger.ts";
+import {
+  above0,
+  anything,
+  atLeast0,
+  byName,
+  callable,
+  checkOptions,
+  listOf,
+  logger as loggerRule,
+  object,
+  type Rules,
+  required,
+  text,
+} from "../options/check-options.ts";
 import { createHealthDispatcher, HealthPoll } from "./health.ts";
 import { orderPathways, type PathwayState } from "./pathway-order.ts";
 import { type PathwayClone, steeringDocument } from "./steering-document.ts";
@@ -63,6 +77,35 @@ export interface SteeringOptions {
   readonly logger?: Logger;
 }
 
+const RULES: Rules<SteeringOptions> = {
+  pathways: required(
+    listOf(
+      object<Pathway>({
+        id: required(text),
+        weight: anything,
+        clone: object<PathwayClone>({
+          baseId: required(text),
+          host: required(text),
+          params: byName(text),
+          perVariantUris: byName(text),
+          perRenditionUris: byName(text),
+        }),
+        healthUrl: text,
+        healthy: callable,
+        load: callable,
+      }),
+    ),
+  ),
+  ttl: above0("seconds"),
+  degradedTtl: above0("seconds"),
+  minThroughput: atLeast0("bits a second"),
+  healthInterval: above0("milliseconds"),
+  healthTimeout: above0("milliseconds"),
+  newSession: callable,
+  name: text,
+  logger: loggerRule,
+};
+
 /** A steering server. */
 export interface Steering extends AsyncDisposable {
   /** Answers whatever path it is put on. Put it on one of its own; nothing in front of it may cache. */
@@ -80,6 +123,7 @@ export interface Steering extends AsyncDisposable {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function createSteering(options: SteeringOptions): Steering {
+  checkOptions("createSteering", options, RULES);
   checkPathways(options.pathways);
   const { pathways, ttl = DEFAULT_STEERING_TTL, minThroughput = 0, name = "steering" } = options;
   const { logger = silentLogger, newSession = randomUUID } = options;

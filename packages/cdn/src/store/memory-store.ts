@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { CdnError } from "../errors.ts";
 import { mediaTypeOf } from "../http/media-type.ts";
+import { above0, callable, checkOptions } from "../options/check-options.ts";
 import { checkKey, type ObjectMetadata, type ObjectStore, rangeWithin } from "./object-store.ts";
 
 /** 256 MiB of bodies. */
@@ -18,6 +19,7 @@ export interface MemoryStoreOptions {
 
 /** An {@link ObjectStore} that lives as long as its process. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): ObjectStore {
+  checkOptions("createMemoryStore", options, { maxBytes: above0("bytes"), clock: callable });
   const { maxBytes = DEFAULT_MEMORY_STORE_BYTES, clock = Date.now } = options;
   const objects = new Map<string, { metadata: ObjectMetadata; bytes: Uint8Array }>();
   let used = 0;

@@ -6,6 +6,18 @@ import { createGuard } from "../guard/guard.ts";
 import type { CacheOutcome } from "../handler/answer-facts.ts";
 import type { Connection, FetchHandler } from "../handler/fetch-handler.ts";
 import type { RawFetchHandler, RawRequest, RawResponse } from "../handler/raw.ts";
+import {
+  anything,
+  callable,
+  checkOptions,
+  having,
+  listOf,
+  oneOf,
+  orFunction,
+  type Rules,
+  required,
+  text,
+} from "../options/check-options.ts";
 import { ACCESS_FORMATS, type AccessFormat, type AccessRecord } from "./access-record.ts";
 import { failedAnswer, withEnd } from "./answer-end.ts";
 
@@ -35,6 +47,16 @@ export interface AccessLogOptions {
   readonly random?: () => number;
 }
 
+const RULES: Rules<AccessLogOptions> = {
+  format: orFunction(oneOf(...Object.keys(ACCESS_FORMATS))),
+  sample: anything,
+  sink: required(having("write")),
+  hideParams: listOf(text),
+  clock: callable,
+  systemClock: callable,
+  random: callable,
+};
+
 const PROTOCOLS: Readonly<Record<Connection["protocol"], string>> = {
   "http/1.0": "HTTP/1.0",
   "http/1.1": "HTTP/1.1",
@@ -50,14 +72,10 @@ const PROTOCOLS: Readonly<Record<Connection["protocol"], string>> = {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function accessLog(handler: FetchHandler, options: AccessLogOptions): RawFetchHandler {
+  checkOptions("accessLog", options, RULES);
   const { sink, sample = 1, clock = () => performance.now(), systemClock = Date.now, random = Math.random } = options;
   const { format = "json" } = options;
   const formatLine = typeof format === "function" ? format : ACCESS_FORMATS[format];
-  if (formatLine === undefined)
-    throw new CdnError(
-      "INVALID_OPTION",
-      `format ${String(format)} is none of ${Object.keys(ACCESS_FORMATS).join(", ")}`,
-    );
   const shareOf = shares(sample);
   const most = typeof sample === "number" ? sample : 1;
   const hide = hiding(options.hideParams ?? ["token"]);

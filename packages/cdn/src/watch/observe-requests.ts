@@ -6,6 +6,7 @@ import { createGuard } from "../guard/guard.ts";
 import type { CacheOutcome } from "../handler/answer-facts.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import type { RawFetchHandler, RawRequest, RawResponse } from "../handler/raw.ts";
+import { above0, callable, checkOptions, flag, text } from "../options/check-options.ts";
 import { bytesAtOnce, failedAnswer, withCountedBody } from "./answer-end.ts";
 import { BoundedNames, DEFAULT_MAX_RENDITIONS, DEFAULT_SEGMENTS, foldersOf } from "./rendition.ts";
 
@@ -91,6 +92,13 @@ const CLASSES = 6;
  * histogram with the outcome alone. Counting is a look-up and two sums; the SDK reads when it collects.
  */
 export function observeRequests(handler: FetchHandler, options: ObserveRequestsOptions = {}): ObservedHandler {
+  checkOptions("observeRequests", options, {
+    name: text,
+    rendition: callable,
+    maxRenditions: above0("renditions"),
+    timeHits: flag,
+    clock: callable,
+  });
   const { maxRenditions = DEFAULT_MAX_RENDITIONS, clock = () => performance.now() } = options;
   if (!(maxRenditions >= 1)) throw new CdnError("INVALID_OPTION", `maxRenditions is ${maxRenditions}: give at least 1`);
   const watcher = new RequestWatcher({

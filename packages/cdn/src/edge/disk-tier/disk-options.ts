@@ -2,6 +2,15 @@
 
 import { CdnError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import {
+  callable,
+  having,
+  logger as loggerRule,
+  number,
+  type Rules,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import { MAX_VOLUMES } from "./disk-index.ts";
 import { type DiskFiles, systemFiles } from "./files.ts";
 
@@ -50,6 +59,20 @@ export interface DiskTierOptions {
   /** The file system. Default: this machine's. */
   readonly files?: DiskFiles;
 }
+
+/** What they must be. */
+export const DISK_RULES: Rules<DiskTierOptions> = {
+  path: required(text),
+  maxBytes: required(number),
+  volumeBytes: number,
+  sliceBytes: number,
+  backlogBytes: number,
+  readBytes: number,
+  maxEntries: number,
+  clock: callable,
+  logger: loggerRule,
+  files: having("open", "list"),
+};
 
 /** Options with nothing left open. */
 export type DiskTierSettings = Required<DiskTierOptions>;

@@ -13,12 +13,14 @@ import { endianness } from "node:os";
 import { join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { CdnError } from "../../errors.ts";
+import { checkOptions } from "../../options/check-options.ts";
 import { Backlog } from "./backlog.ts";
 import { type DiskEntry, StoredObject } from "./disk-entry.ts";
 import { DiskIndex, type Place } from "./disk-index.ts";
 import { DiskLog } from "./disk-log.ts";
 import {
   checkDiskOptions,
+  DISK_RULES,
   type DiskTierOptions,
   type DiskTierSettings,
   MAX_OBJECT_SHARE,
@@ -95,6 +97,7 @@ export interface DiskTier extends AsyncDisposable {
  * @throws {CdnError} `INVALID_OPTION`, `DISK_IN_USE`, or `DISK_FAILED` where the folder cannot be read or written at all.
  */
 export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier> {
+  checkOptions("createDiskTier", options, DISK_RULES);
   const settings = checkDiskOptions({ ...options, path: resolve(options.path) });
   const { path, files, logger } = settings;
   let unlock: (() => Promise<void>) | undefined;

@@ -4,6 +4,16 @@ import { CdnError } from "../../errors.ts";
 import { letGo } from "../../handler/let-go.ts";
 import type { RawRequest } from "../../handler/raw.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import {
+  callable,
+  checkOptions,
+  flag,
+  having,
+  logger as loggerRule,
+  type Rules,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import { checkHealth, type HealthCheckOptions } from "../upstream/health-check.ts";
 import { createHttpUpstream, type UpstreamTls } from "../upstream/http-upstream.ts";
 import { type Attempt, isPrompt, Member, SUSPECT, type UpstreamStats } from "../upstream/member.ts";
@@ -19,6 +29,7 @@ import {
 import { observeUpstreams } from "../upstream/upstream-metrics.ts";
 import { createPeerMarks, PEER_FIELD } from "./peer-mark.ts";
 import { MIN_LOAD, nextHop, PeerRing } from "./peer-ring.ts";
+import { PEER_RULES } from "./peer-rules.ts";
 import { resumedBody } from "./resumed-body.ts";
 import { isAlive, takeFacts } from "./sibling.ts";
 
@@ -98,6 +109,15 @@ export interface PeerUpstream extends Upstream {
   setPresent(name: string, present: boolean): void;
 }
 
+const RULES: Rules<PeerUpstreamOptions> = {
+  ...PEER_RULES,
+  fallback: required(having("send", "close")),
+  siblings: flag,
+  name: text,
+  clock: callable,
+  logger: loggerRule,
+};
+
 /**
  * Sends each GET and HEAD to the peer that holds its target, and this one's own to `fallback`. A request that comes from a peer goes to
  * `fallback` whoever holds it, so nothing is sent on twice. Answers of peers say so in `peer`: they are stored there.
@@ -109,6 +129,7 @@ export interface PeerUpstream extends Upstream {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function createPeerUpstream(options: PeerUpstreamOptions): PeerUpstream {
+  checkOptions("createPeerUpstream", options, RULES);
   return new Peers(options);
 }
 

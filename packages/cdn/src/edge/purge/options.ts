@@ -2,6 +2,19 @@
 
 import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import {
+  above0,
+  bytesOrText,
+  callable,
+  checkOptions,
+  listOf,
+  logger,
+  object,
+  oneOrMore,
+  required,
+  text,
+  whole,
+} from "../../options/check-options.ts";
 import { EDGE_NAME, MAX_EDGES } from "./network/messages.ts";
 import type { PurgePeer } from "./network/network.ts";
 import { checkSecrets } from "./network/signature.ts";
@@ -52,6 +65,29 @@ export interface PurgesOptions {
   readonly systemClock?: () => number;
   /** Default: silent. */
   readonly logger?: Logger;
+}
+
+const network = object<PurgeNetworkOptions>({
+  self: required(text),
+  peers: required(listOf(object<PurgePeer>({ name: required(text), url: required(text) }))),
+  secret: required(oneOrMore(bytesOrText)),
+  tolerate: whole(0),
+  leaseMs: above0("milliseconds"),
+  heartbeatMs: above0("milliseconds"),
+  settleMs: above0("milliseconds"),
+});
+
+/** @throws {CdnError} `INVALID_OPTION` for what no such option can be. */
+export function checkPurgesOptions(options: PurgesOptions): void {
+  checkOptions("createPurges", options, {
+    folder: text,
+    keyOf: callable,
+    maxEntries: above0("names"),
+    network,
+    clock: callable,
+    systemClock: callable,
+    logger,
+  });
 }
 
 /** Options of the network with their defaults. */

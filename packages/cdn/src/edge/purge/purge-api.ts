@@ -6,6 +6,16 @@ import { toResponse } from "../../handler/convert.ts";
 import type { Connection, FetchHandler } from "../../handler/fetch-handler.ts";
 import { errorResponse } from "../../http/error-response.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import {
+  bytesOrText,
+  callable,
+  checkOptions,
+  listOf,
+  logger as loggerRule,
+  madeBy,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import { type Purge, purgeOf } from "./purge.ts";
 import type { PurgeResult, Purges } from "./purges.ts";
 import { readText } from "./read-text.ts";
@@ -64,12 +74,22 @@ const EXTRA_FIELDS: Partial<Record<CdnErrorCode, readonly string[]>> = {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function createPurgeApi(options: PurgeApiOptions): FetchHandler {
+  checkOptions("createPurgeApi", options, {
+    purges: required(madeBy("createPurges", "purge")),
+    tokens: listOf(bytesOrText),
+    authorize: callable,
+    path: text,
+    logger: loggerRule,
+  });
   const { purges, tokens = [], authorize, path = "/purge", logger = silentLogger } = options;
   if (tokens.length === 0 && authorize === undefined) {
     throw new CdnError("INVALID_OPTION", "give tokens or authorize: whoever may purge may empty an edge");
   }
   if (tokens.some((token) => !TOKEN.test(token))) {
-    throw new CdnError("INVALID_OPTION", "a token is not 16 or more letters, digits and - . _ ~ + /");
+    throw new CdnError(
+      "INVALID_OPTION",
+      "a token is not 16 or more letters, digits and - . _ ~ + /, such as openssl rand -hex 32 makes",
+    );
   }
   const digests = tokens.map(digestOf);
 

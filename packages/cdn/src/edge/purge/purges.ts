@@ -16,7 +16,7 @@ import type { ChainedPurge } from "./network/chains.ts";
 import { type Changes, type EdgeStanding, PurgeMember, type PurgeMemory } from "./network/member.ts";
 import { PurgeNetwork } from "./network/network.ts";
 import { Seen } from "./network/seen.ts";
-import { type PurgesOptions, type ResolvedNetwork, resolveNetwork } from "./options.ts";
+import { checkPurgesOptions, type PurgesOptions, type ResolvedNetwork, resolveNetwork } from "./options.ts";
 import { canonicalPurge, type Purge } from "./purge.ts";
 import { type Judged, PurgeLog, type Verdict } from "./purge-log.ts";
 import { createPurgeCounters, observePurges, type PurgeCounters } from "./purge-metrics.ts";
@@ -104,7 +104,8 @@ const ALONE: ResolvedNetwork = {
  *
  * @throws {CdnError} `INVALID_OPTION`, `DISK_IN_USE` where another process has the folder, `STORE_FAILED` where it cannot be read.
  */
-export function createPurges(options: PurgesOptions = {}): Promise<Purges> {
+export async function createPurges(options: PurgesOptions = {}): Promise<Purges> {
+  checkPurgesOptions(options);
   return openPurges(options);
 }
 

@@ -2,6 +2,7 @@
 
 import { CdnError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import { callable, checkOptions, flag, logger as loggerRule, type Rules, text } from "../../options/check-options.ts";
 import type { Balance } from "./balance.ts";
 import type { CircuitOptions } from "./circuit.ts";
 import { Failover } from "./failover.ts";
@@ -16,6 +17,7 @@ import { createS3Upstream, s3Url } from "./s3-upstream.ts";
 import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream, type UpstreamTimeouts } from "./upstream.ts";
 import { headHistogram, observeUpstreams, upstreamAttributes } from "./upstream-metrics.ts";
 import type { UpstreamOption, UpstreamOptions } from "./upstream-options.ts";
+import { policyRules, timeouts as timeoutsRule, upstreams as upstreamList } from "./upstream-rules.ts";
 
 /** Asked of a bucket, which is never listed, to see whether it answers: that there is no such object is an answer. */
 const NO_OBJECT = "/.ami-edge-probe";
@@ -50,6 +52,17 @@ export interface UpstreamsOptions extends UpstreamsPolicy {
   readonly probe?: boolean;
 }
 
+const RULES: Rules<UpstreamsOptions> = {
+  ...policyRules,
+  upstreams: upstreamList,
+  name: text,
+  timeouts: timeoutsRule,
+  probe: flag,
+  clock: callable,
+  systemClock: callable,
+  logger: loggerRule,
+};
+
 /** Several upstreams as one. */
 export interface Upstreams extends Upstream {
   /** What is known of each now, in the order they were given. */
@@ -62,6 +75,7 @@ export interface Upstreams extends Upstream {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function createUpstreams(options: UpstreamsOptions): Upstreams {
+  checkOptions("createUpstreams", options, RULES);
   const { upstreams, name = "ami-edge", clock = () => performance.now(), logger = silentLogger } = options;
   const { systemClock = Date.now, balance, hedge, circuit } = options;
   if (upstreams.length === 0) throw new CdnError("INVALID_OPTION", "an edge needs at least one upstream");

@@ -1,6 +1,7 @@
 /** Lets addresses in, or keeps them out. */
 
 import type { Connection } from "../../handler/fetch-handler.ts";
+import { checkOptions, listOf, text } from "../../options/check-options.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { createRefusal } from "../refusal.ts";
 import { createCidrSet } from "./cidr-set.ts";
@@ -20,7 +21,9 @@ export interface AddressRulesOptions {
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function addressRules({ allow, deny = [] }: AddressRulesOptions): Guard {
+export function addressRules(options: AddressRulesOptions): Guard {
+  checkOptions("addressRules", options, { allow: listOf(text), deny: listOf(text) });
+  const { allow, deny = [] } = options;
   const allowed = allow && createCidrSet(allow);
   const denied = createCidrSet(deny);
   const refuse = createRefusal({ status: 403, code: "ADDRESS_DENIED", message: "this address may not ask here" });

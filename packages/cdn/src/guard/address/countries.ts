@@ -4,6 +4,7 @@ import { type StatWatcher, unwatchFile, watchFile } from "node:fs";
 import type { CountryResponse, Reader } from "maxmind";
 import { CdnError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import { atLeast0, checkOptions, logger as loggerRule, required, text } from "../../options/check-options.ts";
 import { type ClientAddress, formatAddress } from "./client-address.ts";
 
 /** Milliseconds between two looks at the file. */
@@ -37,6 +38,11 @@ export interface Countries extends AsyncDisposable {
  * @throws {CdnError} `DATABASE_FAILED`.
  */
 export async function openCountries(options: CountriesOptions): Promise<Countries> {
+  checkOptions("openCountries", options, {
+    file: required(text),
+    pollInterval: atLeast0("milliseconds"),
+    logger: loggerRule,
+  });
   const { file, pollInterval = DATABASE_POLL_INTERVAL, logger = silentLogger } = options;
   let reader = await read(file);
   let edition = 1;

@@ -3,6 +3,7 @@
 import { CdnError } from "../../errors.ts";
 import type { Connection } from "../../handler/fetch-handler.ts";
 import type { RawRequest } from "../../handler/raw.ts";
+import { checkOptions, listOf, madeBy, oneOf, required, text } from "../../options/check-options.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { createRefusal } from "../refusal.ts";
 import { addressOf } from "./client-address.ts";
@@ -26,7 +27,14 @@ export interface CountryRulesOptions {
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function countryRules({ countries, allow, deny = [], unknown = "allow" }: CountryRulesOptions): Guard {
+export function countryRules(options: CountryRulesOptions): Guard {
+  checkOptions("countryRules", options, {
+    countries: required(madeBy("openCountries", "of")),
+    allow: listOf(text),
+    deny: listOf(text),
+    unknown: oneOf("allow", "deny"),
+  });
+  const { countries, allow, deny = [], unknown = "allow" } = options;
   const allowed = allow && codes(allow);
   const denied = codes(deny);
   const refuse = createRefusal({ status: 403, code: "COUNTRY_DENIED", message: "this is not shown in your country" });

@@ -1,9 +1,9 @@
 /** Clients behind proxies: who they are is what the proxies say, where those are ours. */
 
-import { CdnError } from "../../errors.ts";
 import type { Connection } from "../../handler/fetch-handler.ts";
 import type { RawRequest } from "../../handler/raw.ts";
 import { trimField } from "../../http/fields.ts";
+import { checkOptions, listOf, oneOf, required, text } from "../../options/check-options.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { PassedRequest } from "../passed-request.ts";
 import { type CidrSet, createCidrSet } from "./cidr-set.ts";
@@ -28,10 +28,12 @@ export interface TrustProxiesOptions {
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function trustProxies({ proxies, header = "x-forwarded-for" }: TrustProxiesOptions): Guard {
-  if (header !== "x-forwarded-for" && header !== "forwarded") {
-    throw new CdnError("INVALID_OPTION", `header is ${JSON.stringify(header)}: x-forwarded-for or forwarded`);
-  }
+export function trustProxies(options: TrustProxiesOptions): Guard {
+  checkOptions("trustProxies", options, {
+    proxies: required(listOf(text)),
+    header: oneOf("x-forwarded-for", "forwarded"),
+  });
+  const { proxies, header = "x-forwarded-for" } = options;
   const trusted = createCidrSet(proxies);
   const hopsOf = header === "forwarded" ? forwardedHops : listedHops;
   /** The last field of each connection: a proxy uses one for many clients, but mostly for one after the other. */

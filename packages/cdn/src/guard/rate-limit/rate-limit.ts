@@ -2,6 +2,18 @@
 
 import { CdnError } from "../../errors.ts";
 import type { RawRequest, RawResponse } from "../../handler/raw.ts";
+import {
+  above0,
+  callable,
+  checkOptions,
+  listOf,
+  object,
+  oneOf,
+  orFunction,
+  required,
+  text,
+  whole,
+} from "../../options/check-options.ts";
 import { addressOf } from "../address/client-address.ts";
 import { createGuard, type Guard } from "../guard.ts";
 import { tokenOf } from "../passed-request.ts";
@@ -39,6 +51,16 @@ export interface RateLimitOptions {
   readonly clock?: () => number;
 }
 
+const rule = object<RateLimitRule>({
+  by: required(orFunction(oneOf("address", "token"))),
+  paths: listOf(text),
+  rate: required(above0("requests a second")),
+  burst: above0("requests"),
+  status: whole(400, 599),
+  name: text,
+  entries: above0("clients"),
+});
+
 /** Waits that differ in their refusals, in seconds; a longer one is told as this. */
 const MAX_RETRY_AFTER = 3600;
 const BURST_SECONDS = 10;
@@ -50,8 +72,10 @@ const EXPOSED = "Retry-After, RateLimit, RateLimit-Policy";
  *
  * @throws {CdnError} `INVALID_OPTION`.
  */
-export function rateLimit({ rules, clock = () => performance.now() }: RateLimitOptions): Guard {
-  const limits = rules.map((rule) => new Limit(rule));
+export function rateLimit(options: RateLimitOptions): Guard {
+  checkOptions("rateLimit", options, { rules: required(listOf(rule)), clock: callable });
+  const { rules, clock = () => performance.now() } = options;
+  const limits = rules.map((each) => new Limit(each));
   return createGuard((next) => (request) => {
     const now = clock();
     for (const limit of limits) {

@@ -136,6 +136,7 @@ describe("behind a guard", () => {
       prefix: "/live/demo/",
       subject,
       place: "query",
+      clock: () => now,
     });
   const tokenIn = (url: string): string => url.split("token=")[1]!;
   const headers = (length = PLAYLIST.length): string[] => [

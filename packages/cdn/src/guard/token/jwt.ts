@@ -11,13 +11,25 @@ import {
   jwtVerify,
 } from "jose";
 import { CdnError } from "../../errors.ts";
+import {
+  anything,
+  callable,
+  checkOptions,
+  flag,
+  listOf,
+  object,
+  oneOrMore,
+  type Rules,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import type { Guard } from "../guard.ts";
 import { ownText } from "../passed-request.ts";
 import { normalizeScope } from "../path-scope.ts";
 import type { Grant, TokenFault } from "./grant.ts";
 import { TOKEN_COOKIE } from "./grant-cookie.ts";
 import type { TokenPlaces } from "./token-carrier.ts";
-import { createTokenGuard, type TokenGuardOptions } from "./token-guard.ts";
+import { createTokenGuard, TOKEN_RULES, type TokenGuardOptions } from "./token-guard.ts";
 
 /** Tokens that are checked at a time: a flood of made-up ones waits for no more than these. Above: 503 `GUARD_BUSY`. */
 export const MAX_VERIFICATIONS = 256;
@@ -62,6 +74,16 @@ export interface JwtOptions extends TokenGuardOptions {
   readonly places?: TokenPlaces;
 }
 
+const RULES: Rules<JwtOptions> = {
+  ...TOKEN_RULES,
+  keys: required(anything),
+  issuer: oneOrMore(text),
+  audience: oneOrMore(text),
+  algorithms: listOf(text),
+  grants: callable,
+  places: object<TokenPlaces>({ path: flag, query: text, header: text, cookie: text }),
+};
+
 /**
  * JSON Web Tokens. They must have an `exp`.
  *
@@ -71,6 +93,7 @@ export interface JwtOptions extends TokenGuardOptions {
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function jwt(options: JwtOptions): Guard {
+  checkOptions("jwt", options, RULES);
   const { setCookie = false, places = { header: "authorization" } } = options;
   const cookie = setCookie === false ? undefined : ((setCookie === true ? undefined : setCookie.name) ?? TOKEN_COOKIE);
   const unauthorized = (error: string) => ({ status: 401, headers: ["www-authenticate", `Bearer${error}`] });
@@ -130,15 +153,22 @@ function createVerifier(options: JwtOptions): (token: string) => TokenFault | Pr
 
 function keyOf(keys: JwtOptions["keys"]): JWTVerifyGetKey | KeyObject {
   if (keys instanceof Uint8Array) {
-    if (keys.byteLength < 32) throw new CdnError("INVALID_OPTION", "the secret of JWTs has less than 32 bytes");
+    if (keys.byteLength < 32) throw tooShort(keys.byteLength);
     return createSecretKey(keys);
   }
   if (!(typeof keys === "string" || keys instanceof URL)) return localKeys(keys);
   const url = String(keys);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new CdnError("INVALID_OPTION", `keys is ${JSON.stringify(url)}: give an http(s) URL, a key set, or a secret`);
+    // It is not shown: it may be a secret.
+    const message = "jwt: keys is text, and no http(s) URL: give a shared secret as bytes, Buffer.from(secret)";
+    throw new CdnError("INVALID_OPTION", message);
   }
   return createRemoteJWKSet(new URL(url));
+}
+
+function tooShort(bytes: number): CdnError {
+  const message = `jwt: the secret has ${bytes} bytes: give 32 or more, such as openssl rand -base64 32 makes`;
+  return new CdnError("INVALID_OPTION", message);
 }
 
 function localKeys(keys: JSONWebKeySet): JWTVerifyGetKey {

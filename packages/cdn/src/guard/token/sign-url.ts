@@ -1,6 +1,16 @@
 /** Makes signed URLs: for whoever tells viewers where to watch. */
 
 import { CdnError } from "../../errors.ts";
+import {
+  bytesOrText,
+  callable,
+  checkOptions,
+  kind,
+  oneOf,
+  type Rules,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import { covers, normalizeScope, pathOf } from "../path-scope.ts";
 import { addressesOf } from "./grant.ts";
 import { MAX_TOKEN_LENGTH, type SignedClaims, type SigningSecret, signingKey, writeToken } from "./signing.ts";
@@ -28,15 +38,36 @@ export interface SignUrlOptions {
   readonly place?: "path" | "query";
   /** Name of the query parameter. Default `token`. */
   readonly param?: string;
+  /** Milliseconds since 1970, by which `expires` must be to come. Default `Date.now`. */
+  readonly clock?: () => number;
 }
+
+const time = kind(
+  "a Date, or seconds since 1970",
+  (value) => value instanceof Date || (typeof value === "number" && !Number.isNaN(value)),
+);
+
+const RULES: Rules<SignUrlOptions> = {
+  key: required(bytesOrText),
+  keyId: required(text),
+  expires: required(time),
+  prefix: text,
+  notBefore: time,
+  ip: text,
+  subject: text,
+  place: oneOf("path", "query"),
+  param: text,
+  clock: callable,
+};
 
 /**
  * The URL with a token, as {@link signedUrls} takes it.
  *
  * @param url - `https://edge.example/live/demo/index.m3u8`, or its path alone.
- * @throws {CdnError} `INVALID_OPTION`.
+ * @throws {CdnError} `INVALID_OPTION`; also where `expires` is over, as what is a number of seconds from now would be.
  */
 export function signUrl(url: string, options: SignUrlOptions): string {
+  checkOptions("signUrl", options, RULES);
   const { place = "path", param = TOKEN_PARAM } = options;
   const parts = /^((?:https?:\/\/[^/?#]+)?)(\/[^?#]*)(\?[^#]*)?(#.*)?$/i.exec(url);
   if (parts === null) {
@@ -49,7 +80,7 @@ export function signUrl(url: string, options: SignUrlOptions): string {
 }
 
 function signToken(options: SignUrlOptions & { readonly prefix: string; readonly path: string }): string {
-  const { prefix, path, ip, subject, notBefore } = options;
+  const { prefix, path, ip, subject, notBefore, clock = Date.now } = options;
   const scope = normalizeScope(prefix);
   const own = normalizeScope(pathOf(path));
   if (scope === undefined || own === undefined) {
@@ -62,8 +93,10 @@ function signToken(options: SignUrlOptions & { readonly prefix: string; readonly
   if (ip !== undefined && addressesOf([ip]) === undefined) {
     throw new CdnError("INVALID_OPTION", `ip is ${JSON.stringify(ip)}: give an address or a network`);
   }
+  const exp = secondsOf("expires", options.expires);
+  if (exp <= clock() / 1000) throw isOver(exp);
   const claims: SignedClaims = {
-    exp: secondsOf("expires", options.expires),
+    exp,
     path: scope,
     ...(notBefore !== undefined && { nbf: secondsOf("notBefore", notBefore) }),
     ...(ip !== undefined && { ip }),
@@ -77,11 +110,18 @@ function signToken(options: SignUrlOptions & { readonly prefix: string; readonly
   );
 }
 
+function isOver(expires: number): CdnError {
+  const since = "give a Date, or seconds since 1970: Date.now() / 1000 + 3600 is an hour from now";
+  const when = new Date(expires * 1000).toISOString();
+  return new CdnError("INVALID_OPTION", `expires is ${expires}, which was ${when}: ${since}`);
+}
+
 /** Milliseconds taken for seconds would never be over. */
 const LATEST = 100_000_000_000;
 
 function secondsOf(name: string, time: Date | number): number {
   const seconds = Math.floor(typeof time === "number" ? time : time.getTime() / 1000);
   if (seconds >= 0 && seconds < LATEST) return seconds;
-  throw new CdnError("INVALID_OPTION", `${name} is ${String(time)}: give a date, or seconds since 1970`);
+  const hint = seconds >= LATEST ? ": are these milliseconds?" : "";
+  throw new CdnError("INVALID_OPTION", `${name} is ${String(time)}: give a Date, or seconds since 1970${hint}`);
 }

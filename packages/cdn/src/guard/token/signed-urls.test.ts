@@ -11,7 +11,14 @@ const NOW = Date.UTC(2026, 0, 1);
 const SECONDS = NOW / 1000;
 const clock = () => NOW;
 const keys = { k1: SECRET, k2: "another secret of the service" };
-const options: SignUrlOptions = { key: SECRET, keyId: "k1", expires: SECONDS + 60, prefix: "/live/demo/" };
+// Signed long before it is used.
+const options: SignUrlOptions = {
+  key: SECRET,
+  keyId: "k1",
+  expires: SECONDS + 60,
+  prefix: "/live/demo/",
+  clock: () => 0,
+};
 const guard = signedUrls({ keys, clock });
 
 const sign = (path: string, changes: Partial<SignUrlOptions> = {}): string => signUrl(path, { ...options, ...changes });

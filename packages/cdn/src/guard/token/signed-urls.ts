@@ -2,12 +2,22 @@
 
 import type { KeyObject } from "node:crypto";
 import { CdnError } from "../../errors.ts";
+import {
+  byName,
+  bytesOrText,
+  checkOptions,
+  flag,
+  object,
+  type Rules,
+  required,
+  text,
+} from "../../options/check-options.ts";
 import type { Guard } from "../guard.ts";
 import { TOKEN_COOKIE } from "./grant-cookie.ts";
 import { TOKEN_PARAM } from "./sign-url.ts";
 import { readToken, type SigningSecret, signingKey } from "./signing.ts";
 import type { TokenPlaces } from "./token-carrier.ts";
-import { createTokenGuard, type TokenGuardOptions } from "./token-guard.ts";
+import { createTokenGuard, TOKEN_RULES, type TokenGuardOptions } from "./token-guard.ts";
 
 /** Options of {@link signedUrls}. */
 export interface SignedUrlsOptions extends TokenGuardOptions {
@@ -20,6 +30,12 @@ export interface SignedUrlsOptions extends TokenGuardOptions {
   readonly places?: Omit<TokenPlaces, "header">;
 }
 
+const RULES: Rules<SignedUrlsOptions> = {
+  ...TOKEN_RULES,
+  keys: required(byName(bytesOrText)),
+  places: object<SignedUrlsOptions["places"] & object>({ path: flag, query: text, cookie: text }),
+};
+
 const FORBIDDEN = { status: 403 };
 
 /**
@@ -31,6 +47,7 @@ const FORBIDDEN = { status: 403 };
  * @throws {CdnError} `INVALID_OPTION`.
  */
 export function signedUrls(options: SignedUrlsOptions): Guard {
+  checkOptions("signedUrls", options, RULES);
   const { keys, setCookie = false } = options;
   const ready = new Map<string, KeyObject>();
   for (const [id, secret] of Object.entries(keys)) ready.set(id, signingKey(id, secret));

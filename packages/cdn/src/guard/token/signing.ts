@@ -48,7 +48,9 @@ export function signingKey(id: string, secret: SigningSecret): KeyObject {
   }
   const bytes = typeof secret === "string" ? Buffer.from(secret) : Buffer.from(secret);
   if (bytes.byteLength < MIN_SECRET_BYTES) {
-    throw new CdnError("INVALID_OPTION", `the secret of key ${id} has less than ${MIN_SECRET_BYTES} bytes`);
+    const length = bytes.byteLength === 0 ? "is empty" : `has ${bytes.byteLength} bytes`;
+    const message = `the secret of key ${id} ${length}: give ${MIN_SECRET_BYTES} bytes or more, such as openssl rand -base64 32 makes`;
+    throw new CdnError("INVALID_OPTION", message);
   }
   return createSecretKey(bytes);
 }

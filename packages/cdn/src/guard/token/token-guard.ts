@@ -2,6 +2,7 @@
 
 import { CdnError, type CdnErrorCode } from "../../errors.ts";
 import type { RawRequest, RawResponse } from "../../handler/raw.ts";
+import { atLeast0, callable, flag, listOf, object, orFlag, type Rules, text } from "../../options/check-options.ts";
 import { addressOf } from "../address/client-address.ts";
 import { type Answerer, createGuard, type Guard } from "../guard.ts";
 import { ownText, PassedRequest } from "../passed-request.ts";
@@ -35,6 +36,16 @@ export interface TokenGuardOptions {
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly clock?: () => number;
 }
+
+/** What these must be. */
+export const TOKEN_RULES: Rules<TokenGuardOptions> = {
+  paths: listOf(text),
+  methods: listOf(text),
+  setCookie: orFlag(object<GrantCookieOptions>({ name: text, secure: flag, partitioned: flag })),
+  rewritePlaylists: flag,
+  clockTolerance: atLeast0("seconds"),
+  clock: callable,
+};
 
 /** Finds out whether a token is genuine, and what it grants. */
 type TokenVerifier = (token: string) => Grant | TokenFault | Promise<Grant | TokenFault>;

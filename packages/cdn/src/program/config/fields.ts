@@ -1,10 +1,8 @@
 /** The kinds of field that a config has, each with a message that says what to write instead. */
 
 import * as v from "valibot";
+import { nearest } from "../../options/nearest.ts";
 import { parseDuration, parseSize } from "./units.ts";
-
-/** Edits between a key and the one that was probably meant. */
-const MAX_TYPOS = 2;
 
 /** An object with these keys alone. An unknown one is told with the one that was probably meant. */
 export function section<const TEntries extends v.ObjectEntries>(entries: TEntries) {
@@ -91,37 +89,10 @@ export const httpUrl = v.pipe(
   ),
 );
 
-/** `; did you mean "…"?`, where a word is close enough to one of those that may stand there. */
+/** `: did you mean …?`, where a word is close enough to one of those that may stand there. */
 function suggestionFor(word: string, words: readonly string[]): string {
-  let best: string | undefined;
-  let distance = MAX_TYPOS + 1;
-  for (const each of words) {
-    const edits = editsBetween(word.toLowerCase(), each.toLowerCase(), distance);
-    if (edits < distance && edits < each.length) {
-      distance = edits;
-      best = each;
-    }
-  }
-  return best === undefined ? "" : `: did you mean ${best}?`;
-}
-
-/** Levenshtein's distance, with swapped neighbours as one edit. Gives up at `most`. */
-function editsBetween(a: string, b: string, most: number): number {
-  if (Math.abs(a.length - b.length) >= most) return most;
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const same = a[i - 1] === b[j - 1];
-      let edits = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) edits = Math.min(edits, before[j - 2]! + 1);
-      row.push(edits);
-    }
-    before = last;
-    last = row;
-  }
-  return last[b.length]!;
+  const meant = nearest(word, words);
+  return meant === undefined ? "" : `: did you mean ${meant}?`;
 }
 
 function unquoted(received: string): string {

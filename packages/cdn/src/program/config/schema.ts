@@ -153,6 +153,15 @@ const token = {
   clockTolerance: v.optional(durationOrZero),
 };
 
+/** It is not shown: it may be a secret. */
+const keySetUrl = v.pipe(
+  text,
+  v.check(
+    (url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol),
+    "must be the http(s) URL of a key set, or a key set: a shared secret goes into secret",
+  ),
+);
+
 const guard = section({
   trustProxies: v.optional(section({ proxies: texts, header: v.optional(oneOf(["x-forwarded-for", "forwarded"])) })),
   addresses: v.optional(section({ allow: v.optional(texts), deny: v.optional(texts) })),
@@ -179,7 +188,7 @@ const guard = section({
         keys: v.optional(
           v.lazy((input) =>
             typeof input === "string"
-              ? httpUrl
+              ? keySetUrl
               : section({ keys: v.array(v.looseObject({}), "must be a list of keys") }),
           ) as v.GenericSchema<string | { keys: readonly object[] }, string | { keys: object[] }>,
         ),

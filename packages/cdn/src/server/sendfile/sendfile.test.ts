@@ -8,7 +8,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { type RawHandler, rawHandler } from "../../handler/raw.ts";
 import { markStill } from "../../handler/still-bytes.ts";
 import { serve, standing } from "../http1.test-setup.ts";
-import type { Server, ServerOptions } from "../server.ts";
+import type { Server } from "../server.ts";
+import type { ServerOptions } from "../server-options.ts";
 import { loadSendfile } from "./sendfile.ts";
 
 const KB = 1024;
