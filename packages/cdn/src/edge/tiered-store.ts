@@ -165,7 +165,8 @@ export class TieredStore implements MemoryTier<StoredResponse> {
 
   async #write(storageKey: string, entry: StoredResponse, isSameBody: boolean): Promise<void> {
     const { disk, clock } = this.#options;
-    if (ttlOf(entry.freshness, clock()) < MIN_DISK_LIFETIME || entry.body.byteLength > MAX_DISK_OBJECT_BYTES) {
+    const isBrief = ttlOf(entry.freshness, clock()) < MIN_DISK_LIFETIME;
+    if (isBrief || entry.isCopy || entry.body.byteLength > MAX_DISK_OBJECT_BYTES) {
       // What is there is older.
       this.#deleteFromDisk(storageKey);
       return;

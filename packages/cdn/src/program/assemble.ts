@@ -50,6 +50,8 @@ const PATH_SAMPLE = 16;
 const PURGE_PATH = "/.ami/purge/";
 /** Milliseconds that a process waits for another one that is there. */
 const SIBLING_TIMEOUT = 600_000;
+/** A socket of a process that is gone refuses at once; one that takes its time is of a busy machine. */
+const SIBLING_CONNECT_TIMEOUT = 10_000;
 /** Milliseconds after which half of what is known of paths is forgotten. */
 const FADE_INTERVAL = 10_000;
 
@@ -123,7 +125,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
       },
       fallback: config.purge === undefined ? withoutPurgesSeen(upstreams) : upstreams,
       // A process says itself when it has waited long enough, and one that says nothing is asked whether it is there.
-      timeouts: { head: SIBLING_TIMEOUT, body: SIBLING_TIMEOUT },
+      timeouts: { connect: SIBLING_CONNECT_TIMEOUT, head: SIBLING_TIMEOUT, body: SIBLING_TIMEOUT },
     });
   opened.defer(() => shared?.close());
   for (const { name } of siblings?.peers ?? []) shared?.setPresent(name, false);

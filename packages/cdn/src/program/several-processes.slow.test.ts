@@ -75,17 +75,19 @@ test("objects live once: the origin is asked once for each, whichever process is
 });
 
 test("a live part comes through all processes at once, and goes on where the one that asked for it dies", async () => {
-  let finish = (): void => {};
+  const finishing: (() => void)[] = [];
   const origin = await startOrigin(({ url }) => {
     if (!url.endsWith("/part.m4s")) return new Response("other", { headers: KEPT });
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         controller.enqueue(Buffer.from("first "));
-        finish = () => {
+        finishing.push(() => {
           controller.enqueue(Buffer.from("last"));
           controller.close();
-        };
+        });
       },
+      // The one who asked first dies.
+      cancel: () => void finishing.shift(),
     });
     return new Response(body, { headers: { "cache-control": "max-age=60, immutable" } });
   });
@@ -109,7 +111,7 @@ test("a live part comes through all processes at once, and goes on where the one
   const clients = asking(`${edge.url}/other`, 4, { keepAlive: false });
   process.kill((await edge.stats()).processes[owner]!.pid, "SIGKILL");
   await expect.poll(() => origin.asked.get("/part.m4s")).toBe(2);
-  finish();
+  for (const finish of finishing) finish();
   const bodies = await Promise.all(watching);
   expect(bodies.filter((body) => body === "broken off")).toHaveLength(lost);
   expect(bodies.filter((body) => body === "first last")).toHaveLength(bodies.length - lost);

@@ -204,6 +204,7 @@ export class Fill {
       systemTime,
       policy,
       fromPeer,
+      sibling,
     };
     this.#decide = (rules) => decideStorage({ ...read, rules });
     const decision = this.#decide(live?.atHead(this.#answer));

@@ -15,7 +15,7 @@ export type RefreshingHead = Pick<
   FillHead,
   "headers" | "age" | "cacheStatus" | "requestedAt" | "receivedAt" | "systemTime" | "upstream"
 > &
-  Partial<Pick<FillHead, "fromPeer">>;
+  Partial<Pick<FillHead, "fromPeer" | "sibling">>;
 
 /** The same body with new fields, and whether they let it be stored. */
 export interface Refreshed {

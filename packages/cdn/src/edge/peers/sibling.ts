@@ -11,8 +11,8 @@ import { PEER_FIELD, type PeerMarks } from "./peer-mark.ts";
 
 /** Asked of a process that is late: whether it is there. */
 const ALIVE = "/.ami/alive";
-/** Milliseconds that this may take. */
-const ALIVE_DEADLINE = 500;
+/** Milliseconds that this may take: a busy machine may keep it waiting. */
+const ALIVE_DEADLINE = 2_000;
 
 type Answerer = (request: RawRequest) => RawResponse | Promise<RawResponse>;
 

@@ -69,8 +69,12 @@ export interface StorageInput {
   /** The system's time then, see {@link freshnessOf}. */
   readonly systemTime: number;
   readonly policy: StoragePolicy;
-  /** A peer holds it: here is a copy for those who ask while it is hot. */
+  /**
+   * A peer holds it: here is a copy for those who ask while it is hot. A sibling's is good for as long as what it is of: processes of one edge hear of
+   * all that is invalidated.
+   */
   readonly fromPeer?: boolean;
+  readonly sibling?: object | undefined;
   /** Of live media, which may allow less than the fields, or something where they say nothing. */
   readonly rules?: LiveRules | undefined;
 }
@@ -97,7 +101,7 @@ export function decideStorage(input: StorageInput): StorageDecision {
   const isNamed = namesLifetime(headers, directives) || directives.noCache;
   const own = freshnessOf(input, directives);
   const ruled = input.rules === undefined ? own : underLiveRules(own, input.rules, isNamed);
-  const freshness = input.fromPeer === true ? asCopy(ruled) : ruled;
+  const freshness = input.fromPeer === true && input.sibling === undefined ? asCopy(ruled) : ruled;
   const canRevalidate = fieldOf(headers, "etag") !== undefined || fieldOf(headers, "last-modified") !== undefined;
   if (freshness.lifetime <= 0 && !canRevalidate && freshness.staleIfError === 0) {
     return { store: false, reason: directives.noCache ? "no-cache" : "no-lifetime" };

@@ -259,9 +259,11 @@ class SupervisedEdge implements Supervisor {
         this.#logger.warn({ err: error }, "an invalidation is not certain");
       });
     }
-    const others = this.#workers.filter((worker, index) => worker !== undefined && index !== seenBy);
-    const told = others.map((worker) => worker!.ask({ kind: "invalidate", urls }, INVALIDATION_DEADLINE));
+    const tell = (worker: WorkerProcess | undefined) =>
+      worker?.ask({ kind: "invalidate", urls }, INVALIDATION_DEADLINE).catch(() => {});
     // One that is gone has forgotten; one that hangs is not waited for any longer.
-    await Promise.allSettled(told);
+    await Promise.all(this.#workers.map((worker, index) => (index === seenBy ? undefined : tell(worker))));
+    // Meanwhile one may have copied what another had yet to forget.
+    await Promise.all(this.#workers.map(tell));
   }
 }
