@@ -10,6 +10,7 @@
  */
 
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type CmcdMetrics, observeCmcd } from "../cmcd/cmcd-metrics.ts";
 import { watchDuress } from "../cmcd/duress.ts";
 import { sendCmsd } from "../cmcd/send-cmsd.ts";
@@ -41,6 +42,7 @@ import { LiveUpstreams } from "./live-upstreams.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import type { DiskReport } from "./processes/edge-process.ts";
 import type { SiblingPlace } from "./processes/siblings.ts";
+import { inPlace } from "./program-error.ts";
 import type { ProcessPurges } from "./purges.ts";
 import { shrinkCache } from "./shrink-cache.ts";
 
@@ -54,6 +56,9 @@ const SIBLING_TIMEOUT = 600_000;
 const SIBLING_CONNECT_TIMEOUT = 10_000;
 /** Milliseconds after which half of what is known of paths is forgotten. */
 const FADE_INTERVAL = 10_000;
+
+/** Milliseconds that answers which were cut off at the end get to be logged. */
+const LAST_WORDS = 500;
 
 /** Lines of an access log. */
 interface LogCounts {
@@ -189,9 +194,13 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   const counted = withHotPaths(observed, paths);
 
   let log = isLogged(config) ? await openLogFile(logFileOf(config), logger) : undefined;
-  opened.defer(() => log?.close());
+  opened.defer(async () => {
+    if (log === undefined) return;
+    await lastWords(() => observed.counts().inFlight);
+    await log.close();
+  });
   let ended: LogCounts = { lines: 0, dropped: 0 };
-  let front = frontOf(counted, config, log);
+  let front = await frontOf(counted, config, log);
 
   const apply = async (next: CheckedConfig): Promise<void> => {
     await using discarded = new AsyncDisposableStack();
@@ -205,7 +214,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     const nextLog = keepsLog ? log : isLogged(next) ? await openLogFile(logFileOf(next), logger) : undefined;
     if (!keepsLog) discarded.defer(() => nextLog?.close());
     const nextBehind = behindOf(next, nextEndpoints, nextGuards);
-    const nextFront = frontOf(counted, next, nextLog);
+    const nextFront = await frontOf(counted, next, nextLog);
 
     // From here on nothing fails or waits: no request sees half of it.
     discarded.move();
@@ -300,7 +309,18 @@ function guarded(handler: RawFetchHandler, guards: MadeGuards): Answerer {
   return rawAnswerer(createGuard((next) => next)(all));
 }
 
-function frontOf(handler: RawFetchHandler, { log, guard }: CheckedConfig, file: LogFile | undefined): Answerer {
+/** Resolves when answers that were cut off have told the log so; soon, whether they have or not. */
+async function lastWords(inFlight: () => number): Promise<void> {
+  const until = performance.now() + LAST_WORDS;
+  do await sleep(LAST_WORDS / 50);
+  while (inFlight() > 0 && performance.now() < until);
+}
+
+async function frontOf(
+  handler: RawFetchHandler,
+  { log, guard }: CheckedConfig,
+  file: LogFile | undefined,
+): Promise<Answerer> {
   const { format, sample, hideParams } = log;
   let logged = handler;
   if (file !== undefined) {
@@ -312,7 +332,9 @@ function frontOf(handler: RawFetchHandler, { log, guard }: CheckedConfig, file: 
     });
   }
   // Whoever counts or logs an address wants the client's.
-  return rawAnswerer(guard.trustProxies === undefined ? logged : trustProxies(guard.trustProxies)(logged));
+  const { trustProxies: proxies } = guard;
+  if (proxies === undefined) return rawAnswerer(logged);
+  return rawAnswerer((await inPlace("guard.trustProxies", () => trustProxies(proxies)))(logged));
 }
 
 function withHotPaths(handler: FetchHandler, paths: HotPaths): RawFetchHandler {

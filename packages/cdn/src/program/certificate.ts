@@ -6,7 +6,7 @@ import type { Logger } from "../logger.ts";
 import type { ServerTls } from "../server/server-options.ts";
 import type { CheckedConfig } from "./config/schema.ts";
 import { readPem } from "./live-upstreams.ts";
-import { messageOf, ProgramError } from "./program-error.ts";
+import { inPlace, messageOf, ProgramError } from "./program-error.ts";
 
 /** A certificate and its key that go together. */
 export interface Certificate {
@@ -24,7 +24,10 @@ export interface Certificate {
  */
 export async function readCertificate(section: NonNullable<CheckedConfig["tls"]>): Promise<Certificate> {
   const { minVersion } = section;
-  const [cert, key] = await Promise.all([readPem(section.cert), readPem(section.key)]);
+  const [cert, key] = await Promise.all([
+    inPlace("tls.cert", () => readPem(section.cert)),
+    inPlace("tls.key", () => readPem(section.key)),
+  ]);
   const tls: ServerTls = { cert, key, ...(minVersion !== undefined && { minVersion }) };
   try {
     createSecureContext(tls);
@@ -32,7 +35,7 @@ export async function readCertificate(section: NonNullable<CheckedConfig["tls"]>
     const digest = createHash("sha256").update(JSON.stringify(tls)).digest("base64");
     return { tls, validTo, digest };
   } catch (cause) {
-    const message = `${section.cert} and ${section.key} are no certificate and its key: ${messageOf(cause)}`;
+    const message = `tls: ${section.cert} and ${section.key} are no certificate and its key: ${messageOf(cause)}`;
     throw new ProgramError(message, { cause });
   }
 }

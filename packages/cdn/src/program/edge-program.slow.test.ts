@@ -33,12 +33,41 @@ describe("ami-edge", () => {
     const origin = await startOrigin();
     const edge = await serving(["--upstream", origin.url, "--memory", "64MiB"]);
     expect(edge.output.out).toBe(
-      `ami-edge serves ${edge.url} from ${origin.url} (memory 64 MiB); operators: ${edge.admin}\n`,
+      `ami-edge serves ${edge.url} from ${origin.url} (pid ${edge.pid}, memory 64 MiB); operators: ${edge.admin}\n`,
     );
     expect(await ok(`${edge.url}/a`)).toBe(200);
     edge.child.kill("SIGTERM");
     expect(await edge.ended).toEqual({ code: 0, signal: null });
-    expect(edge.output.err).toBe("");
+    const [ending, ended] = edge.output.err
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    expect(ending).toMatchObject({
+      drain: 10_000,
+      msg: "ends: takes no more connections, and lets answers under way end",
+    });
+    expect(ended).toMatchObject({ msg: "ended" });
+  });
+
+  test("leaves standard output to the access log, where that is there", async () => {
+    const origin = await startOrigin();
+    const edge = start([
+      "--upstream",
+      origin.url,
+      "--port",
+      "0",
+      "--host",
+      "127.0.0.1",
+      "--no-admin",
+      "--log-format",
+      "json",
+    ]);
+    await saying(edge, " serves http");
+    const [, url] = / serves (\S+) /.exec(edge.output.err)!;
+    expect(await ok(`${url}/a`)).toBe(200);
+    edge.child.kill("SIGTERM");
+    expect(await edge.ended).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(edge.output.out)).toMatchObject({ target: "/a", status: 200 });
   });
 
   test.each([
@@ -48,6 +77,10 @@ describe("ami-edge", () => {
       '✗ memory: "much" is no size: write it like 512MiB, 1GiB or 200GB\n',
     ],
     [["--config", "/nowhere/edge.config.ts"], "✗ there is no config file /nowhere/edge.config.ts\n"],
+    [
+      ["--upstream", "http://127.0.0.1:1", "--admin-port", "0", "--port", "0", "--log-file", "/dev/null/log"],
+      "✗ the access log /dev/null/log cannot be opened: EEXIST: file already exists, mkdir '/dev/null'\n",
+    ],
     [["--upstrem", "http://a"], "error: unknown option '--upstrem'\n(Did you mean --upstream?)\n"],
     [
       ["top", "--admin", "http://127.0.0.1:1", "--once"],

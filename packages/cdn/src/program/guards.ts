@@ -13,9 +13,16 @@ import { jwt } from "../guard/token/jwt.ts";
 import { signedUrls } from "../guard/token/signed-urls.ts";
 import type { Logger } from "../logger.ts";
 import type { CheckedConfig } from "./config/schema.ts";
+import { inPlace } from "./program-error.ts";
 
 type GuardSections = CheckedConfig["guard"];
 type RateLimits = NonNullable<GuardSections["rateLimits"]>;
+
+/** Where sections stand whose guards have other names. */
+const PLACES: Readonly<Record<string, string>> = {
+  limitsByAddress: "guard.rateLimits",
+  limitsByToken: "guard.rateLimits",
+};
 
 /** One guard, what it was made from, and what has to be closed with it. */
 interface MadeGuard {
@@ -58,7 +65,9 @@ export async function makeGuards(
       made.set(name, known);
       return;
     }
-    const guard = await make(section);
+    const guard = await inPlace<Guard | Omit<MadeGuard, "section">>(PLACES[name] ?? `guard.${name}`, () =>
+      make(section),
+    );
     made.set(name, { section, ...(typeof guard === "function" ? { guard } : guard) });
   };
   const limitsBy = (by: "address" | "token"): RateLimits | undefined => {

@@ -1,6 +1,7 @@
 /** Upstreams that can be exchanged while requests are under way. */
 
 import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTls } from "../edge/upstream/http-upstream.ts";
 import type { UpstreamStats } from "../edge/upstream/member.ts";
@@ -9,7 +10,7 @@ import type { UpstreamOptions } from "../edge/upstream/upstream-options.ts";
 import { createUpstreams, type Upstreams } from "../edge/upstream/upstreams.ts";
 import type { Logger } from "../logger.ts";
 import type { CheckedConfig, CheckedUpstream } from "./config/schema.ts";
-import { messageOf, ProgramError } from "./program-error.ts";
+import { inPlace, messageOf, ProgramError } from "./program-error.ts";
 
 /** Milliseconds between two looks at whether upstreams that were replaced have answered all that they were asked. */
 const RETIRE_INTERVAL = 500;
@@ -38,7 +39,9 @@ export async function makeUpstreams(config: CheckedConfig, logger: Logger): Prom
   const circuit = defined(config.circuit);
   return createUpstreams({
     name,
-    upstreams: await Promise.all(config.upstreams.map(optionsOf)),
+    upstreams: await Promise.all(
+      config.upstreams.map((upstream, index) => inPlace(`upstreams[${index}]`, () => optionsOf(upstream))),
+    ),
     logger,
     probe: true,
     ...(balance !== undefined && { balance }),
@@ -67,21 +70,27 @@ function healthOf({ interval, timeout, ...rest }: NonNullable<CheckedUpstream["h
 }
 
 async function tlsOf({ ca, cert, key, ...rest }: NonNullable<CheckedUpstream["tls"]>): Promise<UpstreamTls> {
-  return {
-    ...rest,
+  const read = {
     ...(ca !== undefined && { ca: await Promise.all([ca].flat().map(readPem)) }),
     ...(cert !== undefined && { cert: await readPem(cert) }),
     ...(key !== undefined && { key: await readPem(key) }),
   };
+  try {
+    createSecureContext(read);
+  } catch (cause) {
+    const files = [ca ?? [], cert ?? [], key ?? []].flat().join(", ");
+    throw new ProgramError(`tls: ${files}: no certificates, or no key of them: ${messageOf(cause)}`, { cause });
+  }
+  return { ...rest, ...read };
 }
 
-/** @throws {ProgramError} that it cannot be read. */
+/** @throws {ProgramError} that it cannot be read, or is something else. */
 export async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new ProgramError(`${file} cannot be read: ${messageOf(cause)}`, { cause });
-  }
+  });
+  if (!text.includes("-----BEGIN ")) throw new ProgramError(`${file} is no PEM: no line of it has -----BEGIN`);
+  return text;
 }
 
 /** Without fields that are there and undefined, which would take the place of defaults. */

@@ -1,8 +1,11 @@
 /** The file of the access log: buffered, bounded, opened anew for logrotate. It never holds up a request. */
 
 import { once } from "node:events";
+import { open } from "node:fs/promises";
+import { dirname } from "node:path";
 import pino from "pino";
 import type { Logger } from "../logger.ts";
+import { makeFolder } from "../make-folder.ts";
 import type { LogSink } from "../watch/access-log.ts";
 import { messageOf, ProgramError } from "./program-error.ts";
 
@@ -38,6 +41,7 @@ export interface LogFile extends LogSink {
  * @throws {ProgramError} that it cannot be opened.
  */
 export async function openLogFile(path: string, logger: Logger): Promise<LogFile> {
+  if (path !== "-") await openOnce(path);
   let closing = false;
   const most = path === "-" ? PIPE_PIECE : PIECE;
   const destination = pino.destination({
@@ -46,14 +50,9 @@ export async function openLogFile(path: string, logger: Logger): Promise<LogFile
     minLength: 0,
     maxLength: LOG_BUFFER_BYTES,
     maxWrite: most,
-    mkdir: true,
     retryEAGAIN: () => !closing,
   });
-  try {
-    await once(destination, "ready");
-  } catch (cause) {
-    throw new ProgramError(`the access log ${path} cannot be opened: ${messageOf(cause)}`, { cause });
-  }
+  await once(destination, "ready");
   let complainedAt = Number.NEGATIVE_INFINITY;
   destination.on("error", (error) => {
     const now = performance.now();
@@ -115,6 +114,16 @@ export async function openLogFile(path: string, logger: Logger): Promise<LogFile
       return closed;
     },
   };
+}
+
+/** Finds out what pino's destination could only say too late: one that cannot be opened fails again when the program ends. */
+async function openOnce(path: string): Promise<void> {
+  try {
+    await makeFolder(dirname(path));
+    await (await open(path, "a")).close();
+  } catch (cause) {
+    throw new ProgramError(`the access log ${path} cannot be opened: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function linesOf(piece: string): number {

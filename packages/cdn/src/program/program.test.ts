@@ -195,12 +195,61 @@ describe("a program", () => {
     ).toMatchObject([{ address: "192.0.2.7", target: "/a", status: 200, outcome: "miss", upstream: origin.url }]);
   });
 
+  test("logs what was cut off because it took longer than the drain", async () => {
+    const { file } = await configFile();
+    let asked = (): void => {};
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const origin = await startOrigin(() => {
+      asked();
+      return new Promise<Response>(() => {});
+    });
+    const lines: [object, string][] = [];
+    const warn = (fields: object, text = ""): void => void lines.push([fields, text]);
+    const log = { format: "json", file: `${file}.log` } as const;
+    const edge = await program({ upstreams: [origin.url], log, drain: 50 }, { logger: { ...silentLogger, warn } });
+    const answer = fetch(`${edge.url}/slow`).catch(() => "cut off");
+    await isAsked;
+    await edge.close();
+    expect(await answer).toBe("cut off");
+    expect(JSON.parse(await readFile(log.file, "utf8"))).toMatchObject({ target: "/slow", status: 499 });
+    expect(lines).toContainEqual([
+      { connections: 1, deadline: 50 },
+      "connections that were still busy at the end were cut off",
+    ]);
+  });
+
   test.each([
     [{ port: -1 }, "port: must be a whole number"],
     [{ upstreams: [] }, "give --upstream"],
-    [{ guard: { countries: { file: "/nowhere.mmdb" } } }, "/nowhere.mmdb is no country database"],
-    [{ guard: { addresses: { deny: ["300.0.0.1"] } } }, "300.0.0.1"],
-    [{ tls: { cert: "/nowhere.pem", key: "/nowhere.pem" } }, "/nowhere.pem cannot be read"],
+    [
+      { upstreams: ["http://user:word@a"] },
+      'the URL of upstream http://a has a user or a password: send them as headers: { authorization: "Basic …" }',
+    ],
+    [{ guard: { countries: { file: "/nowhere.mmdb" } } }, "guard.countries: /nowhere.mmdb is no country database"],
+    [{ guard: { addresses: { deny: ["300.0.0.1"] } } }, 'guard.addresses: "300.0.0.1" is no network such as'],
+    [{ guard: { trustProxies: { proxies: ["proxy"] } } }, 'guard.trustProxies: "proxy" is no network such as'],
+    [
+      { guard: { signedUrls: { keys: { a: "short" } } } },
+      "guard.signedUrls: the secret of key a has less than 16 bytes",
+    ],
+    [{ guard: { rateLimits: [{ rate: 1, paths: ["x"] }] } }, "guard.rateLimits: "],
+    [{ tls: { cert: "/nowhere.pem", key: "/nowhere.pem" } }, "tls.cert: /nowhere.pem cannot be read"],
+    [{ tls: { cert: "/dev/null", key: "/dev/null" } }, "tls.cert: /dev/null is no PEM"],
+    [
+      { upstreams: ["http://a", { url: "https://b", tls: { ca: "/dev/null" } }] },
+      "upstreams[1]: /dev/null is no PEM: no line of it has -----BEGIN",
+    ],
+    [{ purge: { self: "a b", peers: [], secret: "of the edges alone" } }, 'purge: "a b" is no name, such as edge-1'],
+    [
+      { purge: { self: "a", peers: [{ name: "b", url: "http://b" }], secret: "of the edges alone", tolerate: 2 } },
+      "purge.tolerate is 2: give 0 to 1",
+    ],
+    [
+      { host: "192.0.2.1" },
+      "cannot listen on port 0 on 192.0.2.1: this machine does not have that address (EADDRNOTAVAIL)",
+    ],
     [{ log: { file: "/dev/null/log" } }, "the access log /dev/null/log cannot be opened"],
     [{ processes: 2 }, "several processes are for ami-edge"],
   ])("with %j says what to do, and leaves nothing open", async (fields, message) => {
@@ -212,7 +261,7 @@ describe("a program", () => {
     const upstreams = ["http://127.0.0.1:1"];
     await expect(program({ upstreams, port: taken.port })).rejects.toThrow(`port ${taken.port} on 127.0.0.1 is taken`);
     await expect(program({ upstreams, admin: { port: taken.port } })).rejects.toThrow(
-      `port ${taken.port} on 127.0.0.1 is taken`,
+      `the admin port (--admin-port, --admin-host, --no-admin): port ${taken.port} on 127.0.0.1 is taken`,
     );
   });
 });

@@ -85,13 +85,8 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   let adminUrl: string | undefined;
   if (config.admin !== false) {
     const { host, port, token } = config.admin;
-    const admin = await createServer({
-      handler: createAdmin({ program, token, host, logger }),
-      host,
-      port,
-      closeDeadline: 0,
-      logger,
-    });
+    const handler = createAdmin({ program, token, host, logger });
+    const admin = await createServer({ handler, host, port, closeDeadline: 0, logger }).catch(ofAdminPort);
     opened.defer(() => admin.close());
     adminUrl = admin.url;
   }
@@ -101,9 +96,11 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   const close = (): Promise<void> => {
     closed ??= (async () => {
       program.draining = true;
+      logger.info({ drain: program.config.drain }, "ends: takes no more connections, and lets answers under way end");
       // The admin port stays until the end: whoever watches is to see that it drains.
       await processes.close();
       await resources.disposeAsync();
+      logger.info({}, "ended");
     })();
     return closed;
   };
@@ -121,6 +118,14 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Its port is another one than that of clients, and has flags of its own. */
+function ofAdminPort(error: unknown): never {
+  if (!(error instanceof CdnError)) throw error;
+  throw new CdnError(error.code, `the admin port (--admin-port, --admin-host, --no-admin): ${error.message}`, {
+    cause: error,
+  });
 }
 
 async function startProcesses(

@@ -3,13 +3,16 @@
 import { join } from "node:path";
 import { createCacheKeys } from "../edge/cache-key/cache-key.ts";
 import { createGroupInvalidation } from "../edge/purge/group-invalidation.ts";
+import { type PurgeNetworkOptions, resolveNetwork } from "../edge/purge/options.ts";
 import type { Purge } from "../edge/purge/purge.ts";
 import type { PurgeJudge } from "../edge/purge/purge-judge.ts";
 import { type FollowedPurges, openPurges, type Purges } from "../edge/purge/purges.ts";
+import { CdnError } from "../errors.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
 import type { Logger } from "../logger.ts";
 import { cacheOptions } from "./cache-options.ts";
 import type { CheckedConfig } from "./config/schema.ts";
+import { messageOf } from "./program-error.ts";
 
 /** What one process has of the purges: its own, or those of its parent. */
 export interface ProcessPurges {
@@ -27,8 +30,24 @@ export async function openProgramPurges(config: CheckedConfig, logger: Logger): 
     logger,
     keyOf: createCacheKeys(cacheOptions(config)).of,
     ...(disk !== undefined && { folder: join(disk.path, "purges") }),
-    ...(purge !== undefined && { network: purge }),
+    ...(purge !== undefined && { network: networkOf(purge) }),
   });
+}
+
+/** @throws {CdnError} `INVALID_OPTION`: what keeps the edges from being a network. */
+export function checkNetwork(purge: NonNullable<CheckedConfig["purge"]>): void {
+  networkOf(purge);
+}
+
+function networkOf({ tolerate, ...rest }: NonNullable<CheckedConfig["purge"]>): PurgeNetworkOptions {
+  const network = { ...rest, ...(tolerate !== undefined && { tolerate }) };
+  try {
+    resolveNetwork(network);
+  } catch (cause) {
+    // By its place in the config, not in the options of the library.
+    throw new CdnError("INVALID_OPTION", messageOf(cause).replace(/^network\b/, "purge"), { cause });
+  }
+  return network;
 }
 
 /** For the process that has them. */

@@ -57,7 +57,8 @@ describe.skipIf(peer("openssl") === null)("a certificate", () => {
   });
 
   test.each([
-    ["is no PEM", "garbage", "are no certificate and its key"],
+    ["is no PEM", "garbage", "is no PEM: no line of it has -----BEGIN"],
+    ["is a broken PEM", "-----BEGIN CERTIFICATE-----\ngarbage", "are no certificate and its key"],
     ["is of another key", undefined, "are no certificate and its key"],
   ])("that %s is not taken, nor anything else; the old one stays", async (_, text, why) => {
     const [mine, other] = [await certificateFiles(), await certificateFiles()];

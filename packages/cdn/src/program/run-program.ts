@@ -30,12 +30,18 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
   process.on("SIGUSR2", () => void program?.reopenLogs().catch(() => {}));
 
   program = await startProgram(options);
-  process.stdout.write(`${startLine(program, options.source.file)}\n`);
+  // Where the access log has standard output, only its lines are there.
+  const stream = isLogOnStandardOutput(program) ? process.stderr : process.stdout;
+  stream.write(`${startLine(program, options.source.file)}\n`);
+}
+
+function isLogOnStandardOutput({ config: { log } }: RunningProgram): boolean {
+  return (log.format !== undefined || log.file !== undefined) && (log.file ?? "-") === "-";
 }
 
 function startLine({ url, adminUrl, config }: RunningProgram, file: string | undefined): string {
   const { name, upstreams, memory, processes } = config;
-  const facts = [`memory ${formatSize(memory)}`];
+  const facts = [`pid ${process.pid}`, `memory ${formatSize(memory)}`];
   if (processes > 1) facts.push(`${processes} processes`);
   if (file !== undefined) facts.push(relative(process.cwd(), file));
   const from = upstreams.map((upstream) => upstream.name ?? upstream.url).join(", ");

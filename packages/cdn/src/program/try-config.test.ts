@@ -36,7 +36,7 @@ test("each part that cannot be had is told, with its place", async () => {
     "guard.trustProxies",
     "name",
     "steering",
-    "tls",
+    "tls.cert",
     "upstreams[1]",
   ]);
 });

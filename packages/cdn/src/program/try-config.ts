@@ -12,6 +12,7 @@ import { steeringOptions } from "./endpoints.ts";
 import { closeGuards, connectionCap, makeGuards } from "./guards.ts";
 import { makeUpstreams } from "./live-upstreams.ts";
 import { messageOf } from "./program-error.ts";
+import { checkNetwork } from "./purges.ts";
 
 /**
  * Makes what a config asks for, and lets it go. Nothing is listened on, asked or written.
@@ -25,14 +26,17 @@ export async function tryConfig(config: CheckedConfig): Promise<void> {
       await make();
       return true;
     } catch (error) {
-      problems.push(`${place}: ${messageOf(error)}`);
+      // Each upstream is tried as if it were the only one.
+      const message = messageOf(error).replace(/^upstreams\[0\]: /, "");
+      problems.push(message.startsWith(place) ? message : `${place}: ${message}`);
       return false;
     }
   };
-  const { tls, live, steering } = config;
+  const { tls, live, steering, purge } = config;
   if (tls !== undefined) await attempt("tls", () => readCertificate(tls));
   await tryUpstreams(config, attempt);
   await tryGuards(config, attempt);
+  if (purge !== undefined) await attempt("purge", () => checkNetwork(purge));
   if (live.cmsd) await attempt("name", () => createCmsd({ name: config.name }));
   if (steering !== undefined) {
     const pathways = steering.pathways.map(({ healthUrl: _, ...rest }) => rest);

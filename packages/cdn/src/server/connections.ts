@@ -187,14 +187,20 @@ export class Connections {
     return this.#all.get(socket);
   }
 
-  /** Lets every connection go: resting ones now, busy ones after their answer, all of them by `deadline` milliseconds. */
-  async drain(deadline: number): Promise<void> {
+  /**
+   * Lets every connection go: resting ones now, busy ones after their answer, all of them by `deadline` milliseconds.
+   *
+   * @returns how many were cut off.
+   */
+  async drain(deadline: number): Promise<number> {
+    let cut = 0;
     for (const connection of this.#all.values()) {
       connection.closing = true;
       if (connection.inFlight === 0) connection.leave();
     }
     if (this.#all.size > 0) {
       const timer = setTimeout(() => {
+        cut = this.#all.size;
         for (const { socket } of this.#all.values()) socket.destroy();
       }, deadline);
       await new Promise<void>((resolve) => {
@@ -203,6 +209,7 @@ export class Connections {
       clearTimeout(timer);
     }
     clearTimeout(this.#timer);
+    return cut;
   }
 
   #refuse(socket: Socket): undefined {

@@ -20,6 +20,7 @@ import { type AdapterOptions, Http1Adapter } from "./http1.ts";
 import { FastHttp1Connection } from "./http1-fast.ts";
 import { Http2Adapter } from "./http2.ts";
 import { checkLimits, resolveLimits, type ServerLimits } from "./limits.ts";
+import { listenError } from "./listen-error.ts";
 import { PlainHeadReader } from "./plain-head.ts";
 import { BodyCopies } from "./sendfile/body-copies.ts";
 import { loadSendfile } from "./sendfile/sendfile.ts";
@@ -162,7 +163,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const drain = async (deadline: number): Promise<void> => {
     const closed = once(listener, "close");
     listener.close();
-    await connections.drain(deadline);
+    const cut = await connections.drain(deadline);
+    if (cut > 0)
+      logger.warn({ connections: cut, deadline }, "connections that were still busy at the end were cut off");
     for (const socket of sockets) socket.destroy();
     await closed;
     copies?.close();
@@ -264,12 +267,7 @@ async function listen(
     server.listen(options);
     await once(server, "listening");
   } catch (error) {
-    const { port, host = "any address" } = options;
-    if (isTaken(error)) {
-      const message = `port ${port} on ${host} is taken: choose another, or end the program that listens there`;
-      throw new CdnError("PORT_TAKEN", message, { cause: error });
-    }
-    throw new CdnError("LISTEN_FAILED", `cannot listen on port ${port} of ${host}`, { cause: error });
+    throw listenError(error, options.port, options.host);
   }
 }
 

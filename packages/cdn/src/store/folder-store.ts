@@ -2,10 +2,11 @@
 
 import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { CdnError } from "../errors.ts";
 import { mediaTypeOf } from "../http/media-type.ts";
+import { makeFolder } from "../make-folder.ts";
 import { checkKey, type ObjectMetadata, type ObjectStore, rangeWithin } from "./object-store.ts";
 
 /** Bytes read from a file at a time. */
@@ -44,8 +45,8 @@ export function createFolderStore(folder: string): ObjectStore {
       const temporary = join(root, TEMPORARY, randomUUID());
       const path = join(root, key);
       try {
-        await mkdir(dirname(temporary), { recursive: true });
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(temporary));
+        await makeFolder(dirname(path));
         await checkInside(root, dirname(path));
         await write(temporary, body, signal);
         await rename(temporary, path);

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, open as openFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { bodyOf, FaultyFiles, freshFolder, get, openTier, put, sum, systemError } from "./disk-tier.test-setup.ts";
 import { createDiskTier, type DiskTier } from "./disk-tier.ts";
 
@@ -338,11 +338,34 @@ test("a lock that a dead process left, or that is torn, or whose number is anoth
   }
 });
 
+test.skipIf(process.platform !== "linux")(
+  "a lock of a process that has ended is taken over, though its parent has not noticed yet",
+  async () => {
+    const path = await freshFolder();
+    // What sh starts is sleep's child from then on, which never asks for its exit code.
+    const parent = execFile("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 60"]);
+    onTestFinished(() => void parent.kill());
+    const [pid] = await once(parent.stdout!, "data");
+    await expect.poll(() => readFile(`/proc/${String(pid).trim()}/stat`, "utf8")).toContain(") Z ");
+    await writeFile(join(path, "lock"), String(pid).trim());
+    const tier = await createDiskTier({ path, maxBytes: KIB * KIB });
+    await tier.close();
+  },
+);
+
 test("a path that cannot be a folder is an error that says so", async () => {
   const path = join(await freshFolder(), "file");
   await writeFile(path, "");
   const failure = createDiskTier({ path, maxBytes: KIB * KIB });
-  await expect(failure).rejects.toMatchObject({ code: "DISK_FAILED", message: expect.stringContaining(path) });
+  await expect(failure).rejects.toMatchObject({
+    code: "DISK_FAILED",
+    message: `${path} cannot be used as a disk tier: EEXIST`,
+  });
+});
+
+test.skipIf(process.platform !== "linux")("a path below a folder that takes none is one, too", async () => {
+  const failure = createDiskTier({ path: "/proc/nothing/such", maxBytes: KIB * KIB });
+  await expect(failure).rejects.toThrow("/proc/nothing/such cannot be used as a disk tier: ENOENT");
 });
 
 test.skipIf(process.getuid?.() === 0)(

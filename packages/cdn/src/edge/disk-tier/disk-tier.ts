@@ -28,7 +28,7 @@ import {
 } from "./disk-options.ts";
 import { createDiskCounters, type DiskStats } from "./disk-stats.ts";
 import { type DiskWriter, SlicingWriter } from "./disk-writer.ts";
-import { isDiskFull } from "./files.ts";
+import { isDiskFull, reasonOf } from "./files.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { createKeyHash, type KeyHash } from "./key-hash.ts";
 import { ReadBuffers } from "./read-buffers.ts";
@@ -119,7 +119,7 @@ export async function createDiskTier(options: DiskTierOptions): Promise<DiskTier
   } catch (cause) {
     await unlock?.().catch(() => {});
     if (cause instanceof CdnError) throw cause;
-    throw new CdnError("DISK_FAILED", `${path} cannot be used as a disk tier`, { cause });
+    throw new CdnError("DISK_FAILED", `${path} cannot be used as a disk tier: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 /** The few file operations that the disk tier needs: what a test replaces to make a disk full, slow or broken. */
 
 import { close, constants, fstat, ftruncate, open, read, writev } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { makeFolder } from "../../make-folder.ts";
 
 /** A file that is open for reading and writing. */
 export interface OpenFile {
@@ -54,9 +55,7 @@ export const systemFiles: DiskFiles = {
       });
     });
   },
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  makeFolder,
   list: (folder) => readdir(folder),
   readAll: (path) => readFile(path),
   async writeAll(path, text, how) {

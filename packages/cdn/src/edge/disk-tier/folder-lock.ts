@@ -75,8 +75,15 @@ async function isAlive(holder: string): Promise<boolean> {
   } catch (error) {
     if (reasonOf(error) === "ESRCH") return false;
   }
+  if (await isZombie(pid)) return false;
   const now = await identityOf(pid);
   return now === String(pid) || now === holder;
+}
+
+/** It has ended, and its parent has not asked for its exit code yet (Linux). */
+async function isZombie(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }
 
 /** Process number, and where the system shows it, when the process started and in which namespace its number counts. */

@@ -1,13 +1,13 @@
 /** Purging as an edge has it: the log that look-ups ask, its journal, and the other edges. */
 
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CdnError } from "../../errors.ts";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import { makeFolder } from "../../make-folder.ts";
 import { createCacheKeys } from "../cache-key/cache-key.ts";
-import { systemFiles } from "../disk-tier/files.ts";
+import { reasonOf, systemFiles } from "../disk-tier/files.ts";
 import { lockFolder } from "../disk-tier/folder-lock.ts";
 import { type Journal, openJournal } from "./journal/journal.ts";
 import { applyChanges, compacted } from "./journal/records.ts";
@@ -123,11 +123,13 @@ export async function openPurges(options: PurgesOptions): Promise<FollowedPurges
   if (options.folder === undefined) return start(options, network, undefined, async () => {});
   let unlock: () => Promise<void>;
   try {
-    await mkdir(options.folder, { recursive: true });
+    await makeFolder(options.folder);
     unlock = await lockFolder(options.folder, systemFiles);
   } catch (cause) {
     if (cause instanceof CdnError) throw cause;
-    throw new CdnError("STORE_FAILED", `cannot use ${options.folder} for the journal of purges`, { cause });
+    throw new CdnError("STORE_FAILED", `cannot use ${options.folder} for the journal of purges: ${reasonOf(cause)}`, {
+      cause,
+    });
   }
   try {
     return await start(options, network, createFileStorage(join(options.folder, "purges.journal")), unlock);

@@ -158,8 +158,12 @@ export function createHttpUpstream(
 
 function readUrl(url: string): { origin: string; base: string } {
   if (!URL.canParse(url)) throw new CdnError("INVALID_OPTION", `upstream ${url} is not a URL`);
-  const { origin, pathname, protocol, search, username } = new URL(url);
-  if (!/^https?:$/.test(protocol) || search !== "" || username !== "") {
+  const { origin, pathname, protocol, search, username, password } = new URL(url);
+  if (username !== "" || password !== "") {
+    const hint = 'send them as headers: { authorization: "Basic …" }';
+    throw new CdnError("INVALID_OPTION", `the URL of upstream ${origin} has a user or a password: ${hint}`);
+  }
+  if (!/^https?:$/.test(protocol) || search !== "") {
     throw new CdnError("INVALID_OPTION", `upstream ${url} is not http(s)://host[:port][/base]`);
   }
   return { origin, base: pathname.replace(/\/$/, "") };

@@ -6,8 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Purge } from "../../edge/purge/purge.ts";
 import type { FollowedPurges, PurgeResult, PurgeStatus } from "../../edge/purge/purges.ts";
-import { CdnError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { listenError } from "../../server/listen-error.ts";
 import { countersOf, mergeMetrics } from "../admin/merge-metrics.ts";
 import type { CheckedConfig } from "../config/schema.ts";
 import { groupInvalidationOf, openProgramPurges } from "../purges.ts";
@@ -101,12 +101,7 @@ async function listenOnce(options: { port: number; host: string | undefined; reu
     server.listen({ ...options, exclusive: true });
     await once(server, "listening");
   } catch (cause) {
-    const { port, host = "any address" } = options;
-    if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") {
-      const message = `port ${port} on ${host} is taken: choose another, or end the program that listens there`;
-      throw new CdnError("PORT_TAKEN", message, { cause });
-    }
-    throw new CdnError("LISTEN_FAILED", `cannot listen on port ${port} of ${host}`, { cause });
+    throw listenError(cause, options.port, options.host);
   }
   const { port } = server.address() as AddressInfo;
   const closed = once(server, "close");
