@@ -223,12 +223,12 @@ export class Fill {
 
   async #receive({ body }: UpstreamResponse, head: FillHead): Promise<void> {
     const source = body instanceof Uint8Array ? undefined : body?.[Symbol.asyncIterator]();
-    const late = new CdnError("UPSTREAM_TIMEOUT", `no byte of the body came for ${this.#options.bodyTimeout} ms`);
+    const { bodyTimeout } = this.#options;
     const timer = setTimeout(() => {
       // The upstream is not late while it is we who make it wait for our fastest reader.
       if (this.#pacing) timer.refresh();
-      else this.abort(late);
-    }, this.#options.bodyTimeout);
+      else this.abort(new CdnError("UPSTREAM_TIMEOUT", `no byte of the body came for ${bodyTimeout} ms`));
+    }, bodyTimeout);
     // A source that does not heed the signal is let go of here.
     const letGo = (): void => {
       if (source !== undefined) leave(source);
