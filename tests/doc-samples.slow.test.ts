@@ -45,11 +45,9 @@ function placeOf({ page, line }: Sample, lines = 0): string {
   return `${page}:${line + lines}`;
 }
 
-/** `await using` closes a server when the module has been evaluated, unless it goes on in a loop. */
+/** `using` closes what it holds when the module has been evaluated, unless that goes on in a loop. */
 function endsAtOnce(code: string): boolean {
-  return (
-    /^await using .*\bcreate\w*Server\(|^await using .*startEdgeProgram\(/m.test(code) && !/^for await/m.test(code)
-  );
+  return /Server\(|startEdgeProgram\(/.test(code) && /^(?:await )?using /m.test(code) && !/^for await/m.test(code);
 }
 
 /** Checks all samples as modules of this folder, none of which is written to disk. */

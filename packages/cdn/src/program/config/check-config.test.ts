@@ -178,6 +178,10 @@ describe("a config", () => {
     [{ upstreams: [{ url: "http://a", health: { path: "healthz" } }] }, "upstreams[0].health.path: must start with /"],
     [{ cache: { keepParams: [], ignoreParams: [] } }, "cache: give ignoreParams or keepParams, not both"],
     [{ guard: { jwt: {} } }, "guard.jwt: give one of keys and secret"],
+    [
+      { guard: { jwt: { keys: "a secret that is no URL" } } },
+      "guard.jwt.keys: must be the http(s) URL of a key set, or a key set: a shared secret goes into secret",
+    ],
     [{ guard: { signedUrls: { keys: { "a b": 1 } } } }, 'guard.signedUrls.keys["a b"]: must be text'],
     [{ admin: { token: "short" } }, "admin.token: must have at least 16 characters"],
     [{ admin: { prot: 1 } }, "admin.prot: is not an option: did you mean port?"],
