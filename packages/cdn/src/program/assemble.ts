@@ -180,12 +180,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
   let behind = behindOf(config, endpoints, guards);
   const observed = observeRequests(
     answering((request) => behind(request)),
-    {
-      name: config.name,
-      rendition: foldersOf(config.metrics.segments),
-      maxRenditions: config.metrics.renditions,
-      timeHits: config.metrics.timeHits,
-    },
+    { name: config.name, ...countingOf(config) },
   );
   opened.defer(() => observed.close());
   const paths = new HotPaths();
@@ -226,6 +221,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
     log = nextLog;
     behind = nextBehind;
     front = nextFront;
+    observed.update(countingOf(next));
     const { maxBytes, ...options } = cacheOptions(next);
     cache.update({ ...options, maxBytes: Math.max(maxBytes, cache.stats.bytes) });
     await shrinkCache(cache, maxBytes);
@@ -348,6 +344,11 @@ function withHotPaths(handler: FetchHandler, paths: HotPaths): RawFetchHandler {
     }
     return next(request);
   })(handler);
+}
+
+function countingOf({ metrics }: CheckedConfig) {
+  const { segments, renditions, timeHits } = metrics;
+  return { rendition: foldersOf(segments), maxRenditions: renditions, timeHits };
 }
 
 function sum(a: LogCounts, b: LogCounts): LogCounts {

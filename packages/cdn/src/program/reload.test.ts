@@ -149,3 +149,21 @@ test("cache options hold for what is stored from the reload on", async () => {
   // What was stored stays.
   expect(await isHit("/a")).toBe(true);
 });
+
+test("metrics are counted otherwise from the reload on, and what was counted stays", async () => {
+  const origin = await startOrigin();
+  const upstreams = [origin.url];
+  const edge = await reloadable({ upstreams, name: "counting" });
+  await ok(`${edge.url}/a/b/c/d`);
+  const metrics = { segments: 1, renditions: 1 };
+  expect(await edge.reloadWith({ upstreams, name: "counting", metrics })).toEqual({
+    changed: ["metrics"],
+    restart: [],
+  });
+  for (const path of ["/a/b/c/d", "/x/y"]) await ok(edge.url + path);
+  const names = (await edge.metrics()).matchAll(
+    /^ami_http_requests_total\{ami_edge_name="counting".*ami_edge_rendition="([^"]*)"/gm,
+  );
+  // The one that has a place of its own keeps it; there is none for others.
+  expect(new Set([...names].map(([, name]) => name))).toEqual(new Set(["a/b/c", "other"]));
+});

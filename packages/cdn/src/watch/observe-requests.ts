@@ -53,6 +53,12 @@ export interface RequestCounts {
 export interface ObservedHandler extends RawFetchHandler {
   /** Made when asked for. */
   counts(): RequestCounts;
+  /**
+   * Counts otherwise from now on. What was counted stays, for the renditions that it was counted for.
+   *
+   * @throws {CdnError} `INVALID_OPTION`.
+   */
+  update(options: Pick<ObserveRequestsOptions, "rendition" | "maxRenditions" | "timeHits">): void;
   /** Takes its metrics off OpenTelemetry. Idempotent. */
   close(): void;
 }
@@ -99,22 +105,28 @@ export function observeRequests(handler: FetchHandler, options: ObserveRequestsO
     timeHits: flag,
     clock: callable,
   });
-  const { maxRenditions = DEFAULT_MAX_RENDITIONS, clock = () => performance.now() } = options;
-  if (!(maxRenditions >= 1)) throw new CdnError("INVALID_OPTION", `maxRenditions is ${maxRenditions}: give at least 1`);
-  const watcher = new RequestWatcher({
-    name: options.name ?? "ami-edge",
-    rendition: options.rendition ?? foldersOf(DEFAULT_SEGMENTS),
-    maxRenditions,
-    timeHits: options.timeHits ?? false,
-    clock,
-  });
+  const { name = "ami-edge", clock = () => performance.now() } = options;
+  const watcher = new RequestWatcher({ name, clock, ...countingOf(options) });
   const observed = createGuard((next) => (request) => watcher.watch(request, next))(handler);
   const stop = watcher.show();
-  return Object.assign(observed, { counts: () => watcher.counts(), close: stop });
+  return Object.assign(observed, {
+    counts: () => watcher.counts(),
+    update: (next: Partial<Counting>) => watcher.update(countingOf(next)),
+    close: stop,
+  });
+}
+
+/** What may change while it counts. */
+type Counting = Required<Pick<ObserveRequestsOptions, "rendition" | "maxRenditions" | "timeHits">>;
+
+function countingOf(options: Partial<Counting>): Counting {
+  const { maxRenditions = DEFAULT_MAX_RENDITIONS, timeHits = false } = options;
+  if (!(maxRenditions >= 1)) throw new CdnError("INVALID_OPTION", `maxRenditions is ${maxRenditions}: give at least 1`);
+  return { maxRenditions, timeHits, rendition: options.rendition ?? foldersOf(DEFAULT_SEGMENTS) };
 }
 
 class RequestWatcher {
-  readonly #options: Required<ObserveRequestsOptions>;
+  #options: Required<ObserveRequestsOptions>;
   readonly #renditions: BoundedNames<RenditionCells>;
   readonly #cells: Cell[] = [];
   readonly #durations: Histogram;
@@ -130,6 +142,11 @@ class RequestWatcher {
       description: "Time until the last byte of an answer was handed over",
       advice: { explicitBucketBoundaries: BUCKETS },
     });
+  }
+
+  update(counting: Counting): void {
+    this.#options = { ...this.#options, ...counting };
+    this.#renditions.most = counting.maxRenditions;
   }
 
   watch(request: RawRequest, next: (request: RawRequest) => RawResponse | Promise<RawResponse>) {

@@ -29,12 +29,13 @@ export function foldersOf(segments: number): (target: string) => string {
  */
 export class BoundedNames<T> {
   readonly #make: (name: string) => T;
-  readonly #most: number;
+  /** How many have one of their own. Fewer: those that have one keep it. */
+  most: number;
   readonly #other: T;
   readonly #all = new Map<string, T>();
 
   constructor(most: number, make: (name: string) => T) {
-    this.#most = most;
+    this.most = most;
     this.#make = make;
     this.#other = make(OTHER_RENDITION);
   }
@@ -43,7 +44,7 @@ export class BoundedNames<T> {
   of(name: string, known: boolean): T {
     const found = this.#all.get(name);
     if (found !== undefined) return found;
-    if (!known || this.#all.size >= this.#most) return this.#other;
+    if (!known || this.#all.size >= this.most) return this.#other;
     // A slice would keep alive the whole that it was cut from.
     const own = Buffer.from(name, "latin1").toString("latin1");
     const made = this.#make(own);

@@ -12,7 +12,6 @@ const FIXED = [
   "disk",
   "purge",
   "forward",
-  "metrics",
   "admin",
 ] as const satisfies readonly (keyof CheckedConfig)[];
 
