@@ -232,7 +232,7 @@ describe("a program", () => {
     [{ guard: { trustProxies: { proxies: ["proxy"] } } }, 'guard.trustProxies: "proxy" is no network such as'],
     [
       { guard: { signedUrls: { keys: { a: "short" } } } },
-      "guard.signedUrls: the secret of key a has less than 16 bytes",
+      "guard.signedUrls: the secret of key a has 5 bytes: give 16 bytes or more",
     ],
     [{ guard: { rateLimits: [{ rate: 1, paths: ["x"] }] } }, "guard.rateLimits: "],
     [{ tls: { cert: "/nowhere.pem", key: "/nowhere.pem" } }, "tls.cert: /nowhere.pem cannot be read"],
