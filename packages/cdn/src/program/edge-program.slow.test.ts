@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -392,12 +392,16 @@ describe("several processes", () => {
   });
 
   test("end with their parent, however it dies", async () => {
-    const edge = await serving(["--upstream", "http://127.0.0.1:1", "--processes", "3"]);
+    const TMPDIR = await folder();
+    const sockets = async () => (await readdir(TMPDIR)).filter((name) => name.startsWith("ami-edge-"));
+    const edge = await serving(["--upstream", "http://127.0.0.1:1", "--processes", "3"], { env: { TMPDIR } });
     const workers = await childrenOf(edge.pid);
     expect(workers).toHaveLength(3);
+    expect((await stat(join(TMPDIR, (await sockets())[0]!))).mode & 0o777).toBe(0o700);
     edge.child.kill("SIGKILL");
     await expect
       .poll(async () => (await Promise.all(workers.map(isAlive))).filter(Boolean), { timeout: 20_000 })
       .toEqual([]);
+    expect(await sockets()).toEqual([]);
   });
 });

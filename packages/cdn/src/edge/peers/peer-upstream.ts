@@ -282,7 +282,7 @@ class Peers implements PeerUpstream {
 
   /** A peer's answer, or that of the own upstreams where it was late; undefined where it gave none. */
   async #askPeer(member: Member, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {
-    const headers = [...request.headers, ...this.#marked(request.target)];
+    const headers = [...request.headers, PEER_FIELD, this.#marks.make(this.#self, request.target)];
     const attempt = member.attempt({ ...request, headers }, isPrompt(request));
     const waiting = this.#waiting.get(member);
     waiting?.add(attempt);
@@ -307,7 +307,7 @@ class Peers implements PeerUpstream {
   #isAlive(member: Member): Promise<boolean> {
     let probe = this.#probes.get(member);
     if (probe === undefined) {
-      probe = isAlive(member.upstream, (target) => this.#marked(target));
+      probe = isAlive(member.upstream, this.#marks);
       this.#probes.set(member, probe);
       void probe.finally(() => this.#probes.delete(member));
     }
@@ -317,10 +317,6 @@ class Peers implements PeerUpstream {
   #sendOwn(request: UpstreamRequest): Promise<UpstreamResponse> {
     this.ownRequests += 1;
     return this.#fallback.send(request);
-  }
-
-  #marked(target: string): string[] {
-    return [PEER_FIELD, this.#marks.make(this.#self, target)];
   }
 
   async #accept(member: Member, outcome: Outcome, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {

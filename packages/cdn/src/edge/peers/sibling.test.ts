@@ -40,8 +40,8 @@ test("one that is late but there is waited for; one that is not is not, and the 
   let probes = 0;
   let answer = (): void => {};
   let isThere = true;
-  const path = await listenOnSocket(({ url }, response) => {
-    if (url !== "/.ami/alive") {
+  const path = await listenOnSocket(({ headers }, response) => {
+    if (!String(headers[PEER_FIELD]).startsWith("probe;")) {
       answer = () => void response.end("from the sibling");
       return;
     }

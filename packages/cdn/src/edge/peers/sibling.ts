@@ -9,8 +9,9 @@ import { errorResponse } from "../../http/error-response.ts";
 import type { Upstream, UpstreamResponse } from "../upstream/upstream.ts";
 import { PEER_FIELD, type PeerMarks } from "./peer-mark.ts";
 
-/** Asked of a process that is late: whether it is there. */
-const ALIVE = "/.ami/alive";
+/** Asked of a process that is late: whether it is there. The mark says so: clients may ask for any target. */
+const ALIVE = "/";
+const PROBE = "probe";
 /** Milliseconds that this may take: a busy machine may keep it waiting. */
 const ALIVE_DEADLINE = 2_000;
 
@@ -26,10 +27,11 @@ export interface SiblingWord {
 /** What processes of this edge ask each other by: for a socket that nobody else reaches. */
 export function siblingDoor(answer: Answerer, marks: PeerMarks): Answerer {
   return (request) => {
-    if (marks.read(request.headers[PEER_FIELD], request.target) === undefined) {
+    const from = marks.read(request.headers[PEER_FIELD], request.target);
+    if (from === undefined) {
       return errorResponse(403, "UNAUTHORIZED", "this is for processes of the same edge");
     }
-    if (request.target === ALIVE) return { status: 204, headers: [], body: null };
+    if (from === PROBE) return { status: 204, headers: [], body: null };
     const answered = answer(request);
     return answered instanceof Promise ? answered.then(withFacts) : withFacts(answered);
   };
@@ -67,10 +69,11 @@ export function siblingWord(
 }
 
 /** Whether a process answers at all. Never rejects. */
-export async function isAlive(upstream: Upstream, headersFor: (target: string) => string[]): Promise<boolean> {
+export async function isAlive(upstream: Upstream, marks: PeerMarks): Promise<boolean> {
   const signal = AbortSignal.timeout(ALIVE_DEADLINE);
   try {
-    const request = { method: "GET", target: ALIVE, headers: headersFor(ALIVE), body: null, signal };
+    const headers = [PEER_FIELD, marks.make(PROBE, ALIVE)];
+    const request = { method: "GET", target: ALIVE, headers, body: null, signal };
     return (await upstream.send(request)).status === 204;
   } catch {
     return false;

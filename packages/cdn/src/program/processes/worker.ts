@@ -16,7 +16,9 @@ export function runWorker(): void {
   process.on("SIGHUP", () => {});
   process.on("SIGUSR2", () => {});
   process.on("SIGTERM", () => void worker.close().finally(() => process.exit()));
-  process.on("disconnect", () => worker.abandon());
+  process.on("disconnect", () => process.exit(1));
+  // However it came to that: `cluster` may be first.
+  process.on("exit", () => process.connected || worker.clearUp());
 }
 
 class WorkerRun {
@@ -44,10 +46,9 @@ class WorkerRun {
     await (await this.#serving)?.close();
   }
 
-  /** The parent is gone: nobody else would clear up. */
-  abandon(): void {
+  /** The parent is gone, and nobody else would. */
+  clearUp(): void {
     if (this.#siblings !== undefined) removeSiblingPlaces(this.#siblings);
-    process.exit(1);
   }
 
   async #answer(ask: WorkerAsk): Promise<unknown> {
