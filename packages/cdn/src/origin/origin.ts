@@ -146,8 +146,7 @@ function refuse(error: unknown, logger: Logger, request: Request): Response {
   if (status === 405) headers.set("allow", METHODS);
   if (status === 503) headers.set("retry-after", "1");
   if (status === 500) logger.error({ err: error, url: request.url }, "the origin failed");
-  const message =
-    status !== 500 && error instanceof Error ? error.message : "the origin failed to answer; its log says why";
+  const message = status !== 500 && error instanceof Error ? error.message : "the origin failed to answer";
   return Response.json({ error: { code, message } }, { status, headers });
 }
 

@@ -89,7 +89,12 @@ export async function makeGuards(
       signedUrls({ ...rest, ...tolerance(clockTolerance) }),
     );
     await add("jwt", tokens, ({ clockTolerance, keys, secret, ...rest }) =>
-      jwt({ ...rest, ...tolerance(clockTolerance), keys: secret === undefined ? jwtKeys(keys!) : Buffer.from(secret) }),
+      jwt({
+        ...rest,
+        logger,
+        ...tolerance(clockTolerance),
+        keys: secret === undefined ? jwtKeys(keys!) : Buffer.from(secret),
+      }),
     );
     await add("limitsByToken", limitsBy("token"), (rules) => rateLimit({ rules }));
   } catch (error) {

@@ -57,6 +57,6 @@ export class Exchange {
       return errorResponse(499, "ABORTED", "the client left");
     }
     this.#logger.error({ err: error, method: request.method, target: request.target }, "handler failed");
-    return errorResponse(500, "HANDLER_FAILED", "the server failed to answer; its log says why");
+    return errorResponse(500, "HANDLER_FAILED", "the server failed to answer: its handler threw");
   }
 }

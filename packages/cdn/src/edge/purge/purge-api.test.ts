@@ -2,6 +2,7 @@
 
 import { expect, onTestFinished, test } from "vitest";
 import { CdnError } from "../../errors.ts";
+import { silentLogger } from "../../logger.ts";
 import { createServer } from "../../server/server.ts";
 import { createPurgeApi, MAX_PURGE_BODY_BYTES, type PurgeApiOptions } from "./purge-api.ts";
 import { createPurges, type PurgeResult, type Purges } from "./purges.ts";
@@ -72,6 +73,7 @@ test.each<[string, string, string | undefined, number, string]>([
   ["POST", "/other", '{"all":true}', 404, "NOT_FOUND"],
   ["DELETE", "/purge", undefined, 405, "METHOD_NOT_ALLOWED"],
   ["PURGE", "/a%2e%2e%2fb", undefined, 400, "INVALID_PURGE"],
+  ["PURGE", "/vod/*", undefined, 400, "INVALID_PURGE"],
 ])("%s %s with %.20s is %i %s", async (method, target, body, status, code) => {
   const { purges, url } = await serve();
   const { generation } = purges;
@@ -80,6 +82,20 @@ test.each<[string, string, string | undefined, number, string]>([
   expect(await errorOf(response)).toBe(code);
   if (status === 405) expect(response.headers.get("allow")).toBe("GET, POST, PURGE");
   expect(purges.generation).toBe(generation);
+});
+
+test("the log says what was purged, how, and by whom", async () => {
+  const lines: object[] = [];
+  const info = (fields: object): void => void lines.push(fields);
+  const { url } = await serve({ logger: { ...silentLogger, info } });
+  const tags = Array.from({ length: 12 }, (_, at) => `t${at}`);
+  await send(`${url}/purge`, "POST", {}, JSON.stringify({ prefixes: ["/live/"], tags, soft: true }));
+  await send(`${url}/a?x`, "PURGE");
+  const common = { by: "127.0.0.1", id: expect.any(String), edges: { edge: "purged" } };
+  expect(lines).toEqual([
+    { prefixes: ["/live/"], tags: tags.slice(0, 10), names: 13, soft: true, ...common },
+    { urls: ["/a?x"], soft: false, ...common },
+  ]);
 });
 
 test.each([undefined, "", "Bearer", "Bearer wrong", `Basic ${TOKEN}`, `Bearer ${TOKEN}x`, `Bearer ${TOKEN} x`])(

@@ -16,13 +16,15 @@ import {
   required,
   text,
 } from "../../options/check-options.ts";
-import { type Purge, purgeOf } from "./purge.ts";
+import { type Purge, purgeOf, withoutStars } from "./purge.ts";
 import type { PurgeResult, Purges } from "./purges.ts";
 import { readText } from "./read-text.ts";
 import { membersOf, wordsOf } from "./response-tags.ts";
 
 /** Bytes of a request's body. */
 export const MAX_PURGE_BODY_BYTES = 1024 * 1024;
+/** Names of each kind that the log of a purge has. */
+const LOGGED_NAMES = 10;
 /** What a header field can carry as a token (RFC 6750 §2.1); fewer characters can be guessed. */
 const TOKEN = /^[A-Za-z0-9\-._~+/]{16,}=*$/;
 
@@ -99,19 +101,32 @@ export function createPurgeApi(options: PurgeApiOptions): FetchHandler {
     return (await authorize?.(request, connection)) === true;
   };
 
+  const purge = async (wanted: Purge, connection: Connection | undefined): Promise<Response> => {
+    const about = { ...shownPurge(wanted), by: connection?.remoteAddress };
+    try {
+      const result = await purges.purge(wanted);
+      logger.info({ ...about, id: result.id, edges: result.edges }, "purged");
+      return jsonResponse(200, result);
+    } catch (error) {
+      if (error instanceof CdnError && error.code === "PURGE_INCOMPLETE") {
+        const { id, edges } = error.cause as PurgeResult;
+        logger.warn({ ...about, id, edges }, "purged here, and not certainly at all other edges");
+      }
+      throw error;
+    }
+  };
+
   return async (request, connection) => {
     const { pathname, search } = new URL(request.url);
     try {
       if (!(await isAllowed(request, connection)))
         throw new CdnError("UNAUTHORIZED", "give a token: Authorization: Bearer …");
-      if (request.method === "PURGE") return done(await purges.purge(purgeOfHeaders(request, pathname + search)));
+      if (request.method === "PURGE") return await purge(purgeOfHeaders(request, pathname + search), connection);
       if (pathname !== path) throw new CdnError("NOT_FOUND", `purges are taken at ${path}`);
       const isRead = request.method === "GET" || request.method === "HEAD";
       if (isRead && purges.status !== undefined) return jsonResponse(200, purges.status);
       if (request.method !== "POST") throw new CdnError("METHOD_NOT_ALLOWED", `${path} takes POST and PURGE`);
-      const result = await purges.purge(await purgeOfBody(request));
-      logger.info({ id: result.id, edges: result.edges }, "purged");
-      return done(result);
+      return await purge(await purgeOfBody(request), connection);
     } catch (error) {
       return failed(error, request, logger);
     }
@@ -134,12 +149,16 @@ async function purgeOfBody(request: Request): Promise<Purge> {
 function purgeOfHeaders({ headers }: Request, target: string | undefined): Purge {
   const tags = [...wordsOf(headers.get("surrogate-key") ?? ""), ...membersOf(headers.get("cache-tag") ?? "")];
   const soft = headers.get("soft-purge") === "1";
-  if (tags.length === 0 && target !== undefined) return { urls: [target], soft };
+  if (tags.length === 0 && target !== undefined) return withoutStars({ urls: [target], soft });
   return { tags, soft };
 }
 
-function done(result: PurgeResult): Response {
-  return jsonResponse(200, result);
+/** What is logged of a purge: the first names of each kind, and how many there are. */
+function shownPurge({ urls = [], prefixes = [], tags = [], all = false, soft = false }: Purge): object {
+  const lists = Object.entries({ urls, prefixes, tags }).filter(([, names]) => names.length > 0);
+  const shown = lists.map(([kind, names]) => [kind, names.slice(0, LOGGED_NAMES).map((name) => name.slice(0, 200))]);
+  const names = urls.length + prefixes.length + tags.length;
+  return { ...Object.fromEntries(shown), ...(all && { all }), ...(names > LOGGED_NAMES && { names }), soft };
 }
 
 function jsonResponse(status: number, body: object): Response {
@@ -150,7 +169,7 @@ function failed(error: unknown, request: Request, logger: Logger): Response {
   const known = error instanceof CdnError ? error : undefined;
   const code = known?.code ?? "HANDLER_FAILED";
   const status = STATUS[code] ?? 500;
-  if (status >= 500) logger.error({ err: error }, "a purge failed");
+  if (status >= 500 && code !== "PURGE_INCOMPLETE") logger.error({ err: error }, "a purge failed");
   const message = status === 500 ? "the purge failed; the log says why" : (known?.message ?? "");
   if (code === "PURGE_INCOMPLETE") {
     return jsonResponse(status, { error: { code, message }, ...(known?.cause as PurgeResult) });

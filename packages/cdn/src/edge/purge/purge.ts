@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { CdnError } from "../../errors.ts";
 import { normalizePath } from "../../http/path.ts";
+import { nearest } from "../../options/nearest.ts";
 
 /** URLs, prefixes and tags of one purge, together. */
 export const MAX_PURGE_NAMES = 1000;
@@ -33,10 +34,15 @@ export interface Purge {
 
 const names = v.optional(v.array(v.string("is no string"), "is no list of strings"));
 const flag = v.optional(v.boolean("is neither true nor false"));
-const purgeSchema = v.strictObject(
-  { urls: names, prefixes: names, tags: names, all: flag, soft: flag },
-  "is no object with urls, prefixes, tags, all or soft alone",
+const fields = { urls: names, prefixes: names, tags: names, all: flag, soft: flag };
+const purgeSchema = v.strictObject(fields, ({ expected, received }) =>
+  expected === "never" ? `is none of ${Object.keys(fields).join(", ")}${meant(received)}` : "is no object",
 );
+
+function meant(received: string): string {
+  const word = nearest(received.replace(/^"(.*)"$/, "$1"), Object.keys(fields));
+  return word === undefined ? "" : `: did you mean ${word}?`;
+}
 
 /**
  * Reads a purge from JSON that is already parsed.
@@ -45,10 +51,24 @@ const purgeSchema = v.strictObject(
  */
 export function purgeOf(json: unknown): Purge {
   const parsed = v.safeParse(purgeSchema, json);
-  if (parsed.success) return parsed.output as Purge;
+  if (parsed.success) return withoutStars(parsed.output as Purge);
   const [issue] = parsed.issues;
   const at = v.getDotPath(issue);
   throw new CdnError("INVALID_PURGE", at === null ? `the purge ${issue.message}` : `${at} ${issue.message}`);
+}
+
+/**
+ * As people write it, a star is meant as a pattern, and purging what has one in its name would purge nothing.
+ *
+ * @throws {CdnError} `INVALID_PURGE` where a URL or a prefix ends with one.
+ */
+export function withoutStars(purge: Purge): Purge {
+  const { urls = [], prefixes = [] } = purge;
+  const starred = [...urls, ...prefixes].find((name) => name.endsWith("*"));
+  if (starred === undefined) return purge;
+  const prefix = starred.replace(/[^/]*\*+$/, "");
+  const hint = `there are no patterns: give the prefix ${shown(prefix === "" ? "/" : prefix)}, which purges all below it`;
+  throw new CdnError("INVALID_PURGE", `${shown(starred)} ends with a star, but ${hint}`);
 }
 
 /**

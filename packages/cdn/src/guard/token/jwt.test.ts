@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { exportJWK, type JSONWebKeySet, type JWTPayload, SignJWT } from "jose";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { fieldOf } from "../../http/fields.ts";
+import { silentLogger } from "../../logger.ts";
 import { ask, behind, HIT, refusalOf, SECRET } from "../guard.test-setup.ts";
 import { jwt, MAX_JWT_LENGTH, MAX_VERIFICATIONS } from "./jwt.ts";
 
@@ -154,11 +155,17 @@ describe("keys at a URL", () => {
   test("that cannot be had are our fault, not the token's; the next one tries again", async () => {
     const { state, url } = await issuer();
     state.status = 500;
-    const { send } = behind(jwt({ ...options, keys: new URL(url) }));
+    const lines: [object, string | undefined][] = [];
+    const error = (fields: object, text?: string): void => void lines.push([fields, text]);
+    const { send } = behind(jwt({ ...options, keys: new URL(url), logger: { ...silentLogger, error } }));
     const token = await sign();
     const refused = await send(ask("/live/demo/x", bearer(token)));
     expect(await refusalOf(refused)).toBe("KEYS_UNREACHABLE");
     expect([refused?.status, fieldOf(refused!.headers, "retry-after")]).toEqual([503, "5"]);
+    await send(ask("/live/demo/x", bearer(token)));
+    expect(lines).toEqual([
+      [{ err: expect.any(Error), keys: url }, "the keys of tokens cannot be had: requests that need one get a 503"],
+    ]);
     state.status = 200;
     expect(await send(ask("/live/demo/x", bearer(token)))).toBe(HIT);
     const nobody = behind(jwt({ ...options, keys: "http://127.0.0.1:9/keys" }));

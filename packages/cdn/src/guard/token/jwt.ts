@@ -11,12 +11,14 @@ import {
   jwtVerify,
 } from "jose";
 import { CdnError } from "../../errors.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
 import {
   anything,
   callable,
   checkOptions,
   flag,
   listOf,
+  logger as loggerRule,
   object,
   oneOrMore,
   type Rules,
@@ -33,6 +35,8 @@ import { createTokenGuard, TOKEN_RULES, type TokenGuardOptions } from "./token-g
 
 /** Tokens that are checked at a time: a flood of made-up ones waits for no more than these. Above: 503 `GUARD_BUSY`. */
 export const MAX_VERIFICATIONS = 256;
+/** Milliseconds between two complaints of keys that cannot be had. */
+const COMPLAINT_INTERVAL = 60_000;
 /** Characters. Longer tokens are refused unread. */
 export const MAX_JWT_LENGTH = 4096;
 
@@ -70,6 +74,8 @@ export interface JwtOptions extends TokenGuardOptions {
    * A token that grants nothing is refused. `() => ["/"]` lets every genuine token pass.
    */
   readonly grants?: (claims: JWTPayload) => readonly string[];
+  /** Told why the keys cannot be had, at most once a minute. Default: silent. */
+  readonly logger?: Logger;
   /** Where tokens stand. Default: `Authorization: Bearer` and, with `setCookie`, the cookie. */
   readonly places?: TokenPlaces;
 }
@@ -81,6 +87,7 @@ const RULES: Rules<JwtOptions> = {
   audience: oneOrMore(text),
   algorithms: listOf(text),
   grants: callable,
+  logger: loggerRule,
   places: object<TokenPlaces>({ path: flag, query: text, header: text, cookie: text }),
 };
 
@@ -115,7 +122,7 @@ export function jwt(options: JwtOptions): Guard {
 }
 
 function createVerifier(options: JwtOptions): (token: string) => TokenFault | Promise<Grant | TokenFault> {
-  const { issuer, audience, grants = grantedByClaims } = options;
+  const { issuer, audience, grants = grantedByClaims, logger = silentLogger } = options;
   const isSecret = options.keys instanceof Uint8Array;
   const key = keyOf(options.keys);
   const expected = {
@@ -130,13 +137,24 @@ function createVerifier(options: JwtOptions): (token: string) => TokenFault | Pr
   /** A player asks for many things at once with one token: it is checked once. */
   const pending = new Map<string, Promise<Grant | TokenFault>>();
 
+  let complainedAt = Number.NEGATIVE_INFINITY;
+  const complain = (error: unknown): void => {
+    const now = performance.now();
+    if (now - complainedAt < COMPLAINT_INTERVAL) return;
+    complainedAt = now;
+    const keys = typeof options.keys === "string" || options.keys instanceof URL ? String(options.keys) : undefined;
+    logger.error({ err: error, keys }, "the keys of tokens cannot be had: requests that need one get a 503");
+  };
+
   const check = async (token: string): Promise<Grant | TokenFault> => {
     try {
       const { payload } =
         typeof key === "function" ? await jwtVerify(token, key, expected) : await jwtVerify(token, key, expected);
       return grantOf(payload, grants);
     } catch (error) {
-      return isOurs(error) ? "KEYS_UNREACHABLE" : "TOKEN_INVALID";
+      if (!isOurs(error)) return "TOKEN_INVALID";
+      complain(error);
+      return "KEYS_UNREACHABLE";
     }
   };
   return (token) => {

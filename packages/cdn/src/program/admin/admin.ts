@@ -110,7 +110,12 @@ export function createAdmin({ program, token, host, logger }: AdminOptions): Fet
 
 function noRoute(path: string): Response {
   const allow = Object.hasOwn(READ, path) ? "GET, HEAD" : Object.hasOwn(CHANGE, path) ? "POST" : undefined;
-  if (allow === undefined) return refuse(404, "NOT_FOUND", `there is ${Object.keys(READ).join(", ")} here`);
+  if (allow === undefined)
+    return refuse(
+      404,
+      "NOT_FOUND",
+      `there is ${Object.keys(READ).join(", ")} here, and POST ${Object.keys(CHANGE).join(", ")}`,
+    );
   const refusal = refuse(405, "METHOD_NOT_ALLOWED", `${path} takes ${allow}`);
   refusal.headers.set("allow", allow);
   return refusal;
