@@ -24,10 +24,9 @@ export interface Certificate {
  */
 export async function readCertificate(section: NonNullable<CheckedConfig["tls"]>): Promise<Certificate> {
   const { minVersion } = section;
-  const [cert, key] = await Promise.all([
-    inPlace("tls.cert", () => readPem(section.cert)),
-    inPlace("tls.key", () => readPem(section.key)),
-  ]);
+  // One after the other: what is wrong is then said in the same order each time.
+  const cert = await inPlace("tls.cert", () => readPem(section.cert));
+  const key = await inPlace("tls.key", () => readPem(section.key));
   const tls: ServerTls = { cert, key, ...(minVersion !== undefined && { minVersion }) };
   try {
     createSecureContext(tls);
