@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { program, startOrigin } from "./program.test-setup.ts";
+import { program, startOrigin, temporaryFolder } from "./program.test-setup.ts";
 
 interface Dashboard {
   readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
@@ -22,9 +22,12 @@ test("the Grafana dashboard asks for metrics and labels that there are", async (
     if (request.url.endsWith("/broken")) return new Response(null, { status: 500 });
     return new Response("x", { headers: { "cache-control": "max-age=60" } });
   });
-  const edge = await program({ upstreams: [origin.url] });
-  // A series is there when something has happened: a hit, a miss, and an upstream that fails.
-  for (const path of ["/a", "/a", "/broken"]) await (await fetch(edge.url + path)).arrayBuffer();
+  const disk = { path: await temporaryFolder(), size: "64MiB" };
+  const edge = await program({ upstreams: [origin.url], disk });
+  // A series is there when something has happened: a hit, a miss, a purge, and a player whose buffer was empty.
+  const cmcd = `?CMCD=${encodeURIComponent('bl=100,bs,ot=v,sid="s"')}`;
+  for (const path of ["/a", "/a", "/broken", `/a${cmcd}`]) await (await fetch(edge.url + path)).arrayBuffer();
+  await edge.purge({ urls: ["/a"] });
   const labels = new Map<string, Set<string>>();
   for (const line of (await edge.metrics()).split("\n")) {
     const [, name, text] = /^(\w+)\{(.*)\} /.exec(line) ?? [];

@@ -42,7 +42,7 @@ export async function startOrigin(answer?: FetchHandler): Promise<CountedOrigin>
 }
 
 /** A folder that is gone with the test. */
-async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "edge-program-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;

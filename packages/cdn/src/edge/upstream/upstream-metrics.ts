@@ -7,6 +7,9 @@ import type { RetryBudget } from "./retry-budget.ts";
 /** Seconds: a segment comes in milliseconds, a blocking reload in seconds. */
 const HEAD_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** What fails most. */
+const NO_FAILURES = { UPSTREAM_UNREACHABLE: 0, UPSTREAM_TIMEOUT: 0, UPSTREAM_TRUNCATED: 0, UPSTREAM_FAILED: 0 };
+
 const CIRCUITS = { closed: 0, "half-open": 1, open: 2 };
 
 /** The histogram of times until the head. Nothing happens until the user installs an SDK. */
@@ -45,7 +48,8 @@ export function observeUpstreams(edge: string, read: () => readonly UpstreamStat
       counter("failures", "Failed requests by code: of this package, or a status"),
       (result) => {
         for (const { name, failures } of read()) {
-          for (const [code, count] of Object.entries(failures)) {
+          // From the start: what was never zero does not rise when it first happens.
+          for (const [code, count] of Object.entries({ ...NO_FAILURES, ...failures })) {
             result.observe(count, { ...upstreamAttributes(edge, name), "error.type": code });
           }
         }
