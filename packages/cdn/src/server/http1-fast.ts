@@ -32,7 +32,6 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const JOIN_BYTES = 2048;
 
 /** Statuses whose message ends with its head, whatever its fields say (RFC 9112 §6.3). */
-// RFC 9110 §8.6: a 204 has no length, not even that of nothing.
 const NEVER_A_BODY = /^(?:204|304)$/;
 const EMPTY = Buffer.alloc(0);
 const CHUNKED = "transfer-encoding: chunked\r\n";
@@ -223,8 +222,7 @@ export class FastHttp1Connection {
       if (known.status === raw.status && known.length === body.byteLength) {
         const copy = this.#options.copies?.of(body);
         if (copy !== undefined) {
-          this.#sendCopy(known.bytes, body, copy, release, false);
-          return undefined;
+          return this.#sendCopy(known.bytes, body, copy, release, false);
         }
         if (known.length <= MAX_WRITE_BYTES) {
           this.#writeWhole(known.bytes, body, release, known);
@@ -252,8 +250,7 @@ export class FastHttp1Connection {
     if (body instanceof Uint8Array && framing.length !== undefined) {
       const copy = this.#options.copies?.of(body);
       if (copy !== undefined) {
-        this.#sendCopy(head, body, copy, release, close);
-        return undefined;
+        return this.#sendCopy(head, body, copy, release, close);
       }
     }
     if (body instanceof Uint8Array && body.byteLength <= MAX_WRITE_BYTES) {
@@ -305,18 +302,28 @@ export class FastHttp1Connection {
     this.#settle(release);
   }
 
-  #sendCopy(head: Buffer, body: Uint8Array, copy: BodyCopy, release: (() => void) | undefined, close: boolean): void {
+  /** Undefined when the system took all of it at once; otherwise when it has. Until then the request is under way. */
+  #sendCopy(
+    head: Buffer,
+    body: Uint8Array,
+    copy: BodyCopy,
+    release: (() => void) | undefined,
+    close: boolean,
+  ): Promise<void> | undefined {
     const socket = this.#socket;
+    let isSent = false;
+    let onSent: (() => void) | undefined;
     socket.write(head);
-    this.#blocked = true;
-    let isAtOnce = true;
     sendCopy(this.#tracked, copy, body, () => {
+      isSent = true;
       release?.();
-      this.#blocked = false;
       if (close) socket.end();
-      else if (!isAtOnce) this.#proceed();
+      onSent?.();
     });
-    isAtOnce = false;
+    if (isSent) return undefined;
+    return new Promise((resolve) => {
+      onSent = resolve;
+    });
   }
 
   /** Waits, where the system did not take at once all that was written, until it has. */

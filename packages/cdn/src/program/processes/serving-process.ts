@@ -130,6 +130,8 @@ async function openDoor(
     ...{ handler, path: socket, http2: false, logger },
     limits: siblingLimits(limits),
     closeDeadline: drain,
+    // What is hot is copied by whoever asked, and sent from there.
+    sendfileBytes: 0,
   });
 }
 

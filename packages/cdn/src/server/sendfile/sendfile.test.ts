@@ -183,6 +183,48 @@ describe.skipIf((await loadSendfile()) === undefined)("by sendfile", () => {
     await expect.poll(() => server.connections).toBe(0);
   });
 
+  test("nothing of a later answer gets into a body, though answers before it wait as well", async () => {
+    const bytes = stillBytes(16 * MB);
+    const before = stillBytes(65_100);
+    const raw: RawHandler = ({ target }) => {
+      const body = target === "/big" ? bytes : target === "/small" ? Buffer.from("small") : Buffer.from(before);
+      return { status: 200, headers: ["content-length", `${body.length}`], body };
+    };
+    const handler = Object.assign(() => Response.error(), { [rawHandler]: raw });
+    const server = await serve(handler, { http2: false });
+    await askUntilCopied(server, "/big");
+    const sent = server.stats.sendfileBytes;
+    for (const count of [0, 20, 40, 61, 100]) {
+      const socket = asking(server, ...Array.from({ length: count }, () => "/before"), "/big", "/small");
+      const answers = answersOf(socket);
+      for (let at = 0; at < count; at += 1) expect((await answers.body()).equals(before)).toBe(true);
+      expect((await answers.body()).equals(bytes)).toBe(true);
+      expect((await answers.body()).toString()).toBe("small");
+      socket.destroy();
+    }
+    expect(server.stats.sendfileBytes).toBeGreaterThan(sent);
+  });
+
+  test("a client that takes its time is not at rest: neither the idle timeout nor closing cuts it off", async () => {
+    const bytes = stillBytes(16 * MB);
+    const { clock, pass } = standing();
+    const server = await serveBytes(bytes, { clock, limits: { idleTimeout: 40, headersTimeout: 40 } });
+    await askUntilCopied(server, `/0-${bytes.length}`);
+    const sent = server.stats.sendfileBytes;
+    const socket = asking(server, `/0-${bytes.length}`);
+    await expect.poll(() => server.stats.sendfileBytes).toBeGreaterThan(sent);
+    pass(1000);
+    // Resting ones go: once this one is gone, there was a look at all of them.
+    const resting = connect(server.port, "127.0.0.1").resume();
+    await expect.poll(() => server.connections).toBe(2);
+    pass(1000);
+    await once(resting, "close");
+    const closed = server.close();
+    const body = await answersOf(socket).body();
+    expect(body.equals(bytes)).toBe(true);
+    await closed;
+  });
+
   test("a client that never reads is cut off, one that reads slowly is not", async () => {
     const bytes = stillBytes(8 * MB);
     const { clock, pass } = standing();
