@@ -46,8 +46,6 @@ import { inPlace } from "./program-error.ts";
 import type { ProcessPurges } from "./purges.ts";
 import { shrinkCache } from "./shrink-cache.ts";
 
-/** One request in so many is looked at for which paths are asked for most. */
-const PATH_SAMPLE = 16;
 /** Where edges tell each other of purges. */
 const PURGE_PATH = "/.ami/purge/";
 /** Milliseconds that a process waits for another one that is there. */
@@ -253,7 +251,7 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
       return watch.load;
     },
     requests: () => observed.counts(),
-    hotPaths: (count) => paths.top(count).map(({ path, requests }) => ({ path, requests: requests * PATH_SAMPLE })),
+    hotPaths: (count) => paths.top(count),
     logCounts: () => log && sum(ended, log),
     reopenLog: () => log?.reopen(),
     apply,
@@ -334,14 +332,8 @@ async function frontOf(
 }
 
 function withHotPaths(handler: FetchHandler, paths: HotPaths): RawFetchHandler {
-  let turn = 0;
   return createGuard((next) => (request) => {
-    turn += 1;
-    if (turn % PATH_SAMPLE === 0) {
-      const { target } = request;
-      const query = target.indexOf("?");
-      paths.count(query === -1 ? target : target.slice(0, query));
-    }
+    paths.see(request.target);
     return next(request);
   })(handler);
 }

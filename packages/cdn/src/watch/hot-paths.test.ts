@@ -44,3 +44,13 @@ test("what is not asked for any more fades", () => {
   paths.fade();
   expect(paths.top(1)).toEqual([]);
 });
+
+test("few requests are all counted, of many some stand for the others", () => {
+  const paths = new HotPaths();
+  for (let count = 0; count < 3; count += 1) paths.see("/rare?a=1");
+  expect(paths.top(1)).toEqual([{ path: "/rare", requests: 3 }]);
+  for (let count = 0; count < 50_000; count += 1) paths.see("/hot");
+  const [hot] = paths.top(1);
+  expect(hot!.path).toBe("/hot");
+  expect(Math.abs(hot!.requests - 50_000)).toBeLessThan(32);
+});

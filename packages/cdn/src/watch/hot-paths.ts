@@ -2,6 +2,9 @@
 
 /** Paths that are counted at a time. */
 const MAX_HOT_PATHS = 256;
+/** Requests between two fades of which each is counted; of those that follow, one in so many. */
+const ALL_COUNTED = 1000;
+const SAMPLE = 16;
 
 /** One path, and about how often it was asked for lately. */
 export interface HotPath {
@@ -17,21 +20,31 @@ export interface HotPath {
 export class HotPaths {
   readonly #most: number;
   readonly #counts = new Map<string, number>();
+  #seen = 0;
 
   constructor(most = MAX_HOT_PATHS) {
     this.#most = most;
   }
 
-  /** @param path - without a query. */
-  count(path: string): void {
+  /** Counts one request, or leaves it to another to stand for it where there are many. @param target - with or without a query. */
+  see(target: string): void {
+    this.#seen += 1;
+    if (this.#seen > ALL_COUNTED && this.#seen % SAMPLE !== 0) return;
+    const query = target.indexOf("?");
+    this.count(query === -1 ? target : target.slice(0, query), this.#seen > ALL_COUNTED ? SAMPLE : 1);
+  }
+
+  /** @param path - without a query. @param requests - for how many it stands. */
+  count(path: string, requests = 1): void {
     const count = this.#counts.get(path);
-    if (count !== undefined) this.#counts.set(path, count + 1);
-    else if (this.#counts.size < this.#most) this.#counts.set(Buffer.from(path, "latin1").toString("latin1"), 1);
-    else this.#fall(1);
+    if (count !== undefined) this.#counts.set(path, count + requests);
+    else if (this.#counts.size < this.#most) this.#counts.set(Buffer.from(path, "latin1").toString("latin1"), requests);
+    else this.#fall(requests);
   }
 
   /** Forgets half of all that was: called every few seconds, it makes counts those of the last while. */
   fade(): void {
+    this.#seen = 0;
     for (const [path, count] of this.#counts) {
       const half = count >> 1;
       if (half === 0) this.#counts.delete(path);

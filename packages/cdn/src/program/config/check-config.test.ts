@@ -173,7 +173,7 @@ describe("a config", () => {
     [{ name: "edge 1" }, "name: must be a token, such as edge-1"],
     [{ upstreams: ["origin:8081"] }, 'upstreams[0]: "origin:8081" is no http(s)://host[:port] URL'],
     [{ upstreams: "http://origin" }, "upstreams: must be a list of URLs or objects"],
-    [{ upstreams: [7] }, "upstreams[0]: must be an object"],
+    [{ upstreams: [7] }, "upstreams[0]: must be a URL or an object"],
     [{ upstreams: [{ name: "a" }] }, "upstreams[0].url: is missing"],
     [{ upstreams: [{ url: "http://a", health: { path: "healthz" } }] }, "upstreams[0].health.path: must start with /"],
     [{ cache: { keepParams: [], ignoreParams: [] } }, "cache: give ignoreParams or keepParams, not both"],
@@ -184,6 +184,7 @@ describe("a config", () => {
     ],
     [{ guard: { signedUrls: { keys: { "a b": 1 } } } }, 'guard.signedUrls.keys["a b"]: must be text'],
     [{ admin: { token: "short" } }, "admin.token: must have at least 16 characters"],
+    [{ port: 9180 }, "admin: has the port where clients come: give another one"],
     [{ admin: { prot: 1 } }, "admin.prot: is not an option: did you mean port?"],
     [{ tls: { cert: "a" } }, "tls.key: is missing"],
     [{ hedge: true }, "hedge: must be an object"],
@@ -222,6 +223,18 @@ describe("a config", () => {
       'memory: "x" is no size: write it like 512MiB, 1GiB or 200GB',
       "guard.rateLimits[0].rate: must be a number above zero",
     ]);
+  });
+
+  test("gets a line for each option that there is not, and then for what is wrong with the others", () => {
+    const config = { prot: 80, xyzzyx: 1, upstreams: ["http://a", { url: "http://b", wieght: 1, bar: 2 }], memory: "x" };
+    expect([...(checkConfig(config).problems ?? [])].sort()).toEqual([
+      'memory: "x" is no size: write it like 512MiB, 1GiB or 200GB',
+      "prot: is not an option: did you mean port?",
+      "upstreams[1].bar: is not an option",
+      "upstreams[1].wieght: is not an option: did you mean weight?",
+      "xyzzyx: is not an option",
+    ]);
+    expect(config).toHaveProperty("prot");
   });
 
   test.each([null, 7, "http://origin", [[]]])("that is %j is none", (config) => {

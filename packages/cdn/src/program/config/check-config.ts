@@ -12,9 +12,31 @@ export type CheckResult =
 export function checkConfig(input: unknown): CheckResult {
   // Valibot takes a list for an object.
   if (Array.isArray(input)) return { problems: ["the config must be an object"] };
-  const result = v.safeParse(edgeConfigSchema, input);
-  if (result.success) return { config: result.output };
-  return { problems: result.issues.map((issue) => lineOf(pathOf(issue), issue.message)) };
+  const problems: string[] = [];
+  for (let rest = input; ; ) {
+    const result = v.safeParse(edgeConfigSchema, rest);
+    if (result.success) return problems.length === 0 ? { config: result.output } : { problems };
+    // Valibot names one key of an object that it does not know, and no other.
+    const unknown = result.issues.filter((issue) => issue.type === "strict_object" && issue.expected === "never");
+    const told = unknown.length > 0 ? unknown : result.issues;
+    problems.push(...told.map((issue) => lineOf(pathOf(issue), issue.message)));
+    if (unknown.length === 0) return { problems };
+    for (const { path = [] } of unknown)
+      rest = without(
+        rest,
+        path.map(({ key }) => key as string | number),
+      );
+  }
+}
+
+/** A copy of plain data, without what is at a path. */
+function without(value: unknown, [key, ...rest]: readonly (string | number)[]): unknown {
+  if (typeof value !== "object" || value === null || key === undefined) return value;
+  const copy = Array.isArray(value) ? [...value] : { ...value };
+  const fields = copy as Record<string | number, unknown>;
+  if (rest.length === 0) delete fields[key];
+  else fields[key] = without(fields[key], rest);
+  return copy;
 }
 
 function lineOf(path: string, message: string): string {

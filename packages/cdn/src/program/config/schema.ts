@@ -100,14 +100,14 @@ const upstreamObject = section({
 });
 
 /** A URL alone stands for an object with it. */
-const upstream = v.lazy((input) =>
-  typeof input === "string"
-    ? v.pipe(
-        httpUrl,
-        v.transform((url): v.InferOutput<typeof upstreamObject> => ({ url })),
-      )
-    : upstreamObject,
-) as v.GenericSchema<string | v.InferInput<typeof upstreamObject>, v.InferOutput<typeof upstreamObject>>;
+const upstream = v.lazy((input) => {
+  if (typeof input === "object" && input !== null) return upstreamObject;
+  return v.pipe(
+    v.string("must be a URL or an object"),
+    httpUrl,
+    v.transform((url): v.InferOutput<typeof upstreamObject> => ({ url })),
+  );
+}) as v.GenericSchema<string | v.InferInput<typeof upstreamObject>, v.InferOutput<typeof upstreamObject>>;
 
 const cache = v.pipe(
   section({
@@ -360,6 +360,14 @@ export const edgeConfigSchema = v.pipe(
       "is the path of live.cmcdReports: give another one",
     ),
     ["steering", "path"],
+  ),
+  v.forward(
+    v.check(
+      ({ port, tls, admin }) =>
+        admin === false || admin.port === 0 || admin.port !== (port ?? (tls === undefined ? 8080 : 8443)),
+      "has the port where clients come: give another one",
+    ),
+    ["admin"],
   ),
 );
 

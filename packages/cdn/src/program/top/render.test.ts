@@ -96,6 +96,15 @@ asked for most                                                            lately
     expect(requests).toBe("requests   0/s, 93.3 % from the cache, 7 under way, 40 connections");
   });
 
+  test("shows no outcome that there has not been", () => {
+    const idle = reportOf(facts, [
+      processReport({
+        requests: { requests: 0, bytes: 0, byOutcome: { hit: 0, miss: 0 }, byStatus: {}, inFlight: 0 },
+      }),
+    ]);
+    expect(show({ before: undefined, now: idle }).join("\n")).not.toContain("outcome");
+  });
+
   test("never shows a rate below zero when a process was started anew", () => {
     expect(show({ before: now, now: before }).join("\n")).not.toMatch(/-\d/);
   });

@@ -109,7 +109,7 @@ function purgeText(purge: NonNullable<ProgramReport["purge"]>, color: Color): st
 function outcomes(frame: Frame, color: Color): string[] {
   const { now, columns } = frame;
   const rate = rates(frame);
-  const names = Object.keys(now.total.requests.byOutcome);
+  const names = Object.entries(now.total.requests.byOutcome).flatMap(([name, all]) => (all > 0 ? [name] : []));
   if (names.length === 0) return [];
   const perSecond = names.map((name) => rate((report) => report.total.requests.byOutcome[name] ?? 0));
   const all = perSecond.reduce((sum, each) => sum + each, 0);
