@@ -226,7 +226,12 @@ describe("a config", () => {
   });
 
   test("gets a line for each option that there is not, and then for what is wrong with the others", () => {
-    const config = { prot: 80, xyzzyx: 1, upstreams: ["http://a", { url: "http://b", wieght: 1, bar: 2 }], memory: "x" };
+    const config = {
+      prot: 80,
+      xyzzyx: 1,
+      upstreams: ["http://a", { url: "http://b", wieght: 1, bar: 2 }],
+      memory: "x",
+    };
     expect([...(checkConfig(config).problems ?? [])].sort()).toEqual([
       'memory: "x" is no size: write it like 512MiB, 1GiB or 200GB',
       "prot: is not an option: did you mean port?",
