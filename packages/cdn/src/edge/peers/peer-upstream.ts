@@ -40,8 +40,10 @@ export const DEFAULT_PEER_PATIENCE = 2_000;
 /** A peer is near: half a second to connect. */
 export const DEFAULT_PEER_TIMEOUTS: UpstreamTimeouts = { ...DEFAULT_UPSTREAM_TIMEOUTS, connect: 500 };
 
-/** Failures that show that a peer is gone. */
+/** Failures that show that another edge is gone. */
 const GONE = new Set(["UPSTREAM_UNREACHABLE", "UPSTREAM_FAILED", "UPSTREAM_TRUNCATED"]);
+/** The one that shows it of a process of this edge: an answer it may break off for many reasons, its upstream's among them. */
+const SIBLING_GONE = new Set(["UPSTREAM_UNREACHABLE"]);
 /** What a peer answers that got nothing itself: an edge elsewhere may get more. */
 const GOT_NOTHING = new Set([502, 504, 508]);
 /** Requests that ask the own upstreams after a peer got nothing. */
@@ -123,7 +125,7 @@ const RULES: Rules<PeerUpstreamOptions> = {
  * `fallback` whoever holds it, so nothing is sent on twice. Answers of peers say so in `peer`: they are stored there.
  *
  * A peer that cannot be reached or dies in an answer is out at once, and what waited for its heads moves on; its keys go to those that come
- * next for them, and come back after a trial. A request only ever goes to a peer that comes before this one for its target, and everybody
+ * next for them, and come back after a trial. A process of this edge that breaks off an answer is asked first whether it is there. A request only ever goes to a peer that comes before this one for its target, and everybody
  * ranks any two alike: requests that wait for each other never form a ring, even where peers disagree on who is well.
  *
  * @throws {CdnError} `INVALID_OPTION`.
@@ -233,12 +235,12 @@ class Peers implements PeerUpstream {
       ...(tls !== undefined && { tls }),
       ...(socketPath !== undefined && { socketPath }),
     });
-    const member = new Member({
+    const member: Member = new Member({
       upstream,
       timeouts: times,
       clock: clock ?? this.#clock,
       logger,
-      fatal: GONE,
+      ...(this.#siblings ? { fatal: SIBLING_GONE, isThere: () => this.#isAlive(member) } : { fatal: GONE }),
       relays: true,
       onFailure: () => this.#moveOn(member),
     });
@@ -323,7 +325,8 @@ class Peers implements PeerUpstream {
     if (outcome.rank === NO_ANSWER) return undefined;
     const { response } = outcome;
     if (this.#siblings) {
-      const isGone = (error: unknown): boolean => error instanceof CdnError && GONE.has(error.code);
+      const isGone = async (error: unknown): Promise<boolean> =>
+        error instanceof CdnError && GONE.has(error.code) && !(await this.#isAlive(member));
       const answer = { ...takeFacts(response), peer: member.name };
       return resumedBody({ request, response: answer, isGone, askAgain: (again) => this.send(again) });
     }

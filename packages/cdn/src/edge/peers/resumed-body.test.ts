@@ -26,7 +26,7 @@ async function read(first: UpstreamResponse, rest: UpstreamResponse | undefined,
   const response = resumedBody({
     request: { method: "GET", target: "/a", headers: ["accept", "*/*", ...fields], body: null, signal },
     response: first,
-    isGone: (error) => error === gone,
+    isGone: async (error) => error === gone,
     askAgain: async (request) => {
       asked.push(request);
       if (rest === undefined) throw new Error("nobody there");

@@ -9,8 +9,8 @@ import type { UpstreamRequest, UpstreamResponse } from "../upstream/upstream.ts"
 export interface ResumedBodyOptions {
   readonly request: UpstreamRequest;
   readonly response: UpstreamResponse;
-  /** Whether what broke the body off says nothing of the object. */
-  readonly isGone: (error: unknown) => boolean;
+  /** Whether a body broke off because its peer is gone, and not because of the object. Never rejects. */
+  readonly isGone: (error: unknown) => Promise<boolean>;
   /** Asks who is left. */
   readonly askAgain: (request: UpstreamRequest) => Promise<UpstreamResponse>;
 }
@@ -36,7 +36,7 @@ async function* resumed(
     }
     return;
   } catch (error) {
-    if (request.signal.aborted || !isGone(error)) throw error;
+    if (request.signal.aborted || !(await isGone(error))) throw error;
     failure = error;
   }
   const rest = await askAgain(requestFrom(request, response, sent)).catch(() => undefined);

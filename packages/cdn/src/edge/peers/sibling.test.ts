@@ -2,9 +2,9 @@
 
 import { expect, onTestFinished, test } from "vitest";
 import type { RawRequest } from "../../handler/raw.ts";
-import { ask, listenOnSocket } from "../upstream/upstream.test-setup.ts";
+import { ask, listenOnSocket, send, textOf } from "../upstream/upstream.test-setup.ts";
 import { createPeerMarks, PEER_FIELD } from "./peer-mark.ts";
-import { createPeerUpstream, type PeerUpstream } from "./peer-upstream.ts";
+import { createPeerUpstream } from "./peer-upstream.ts";
 import { siblingDoor, siblingWord, takeFacts } from "./sibling.ts";
 
 const secret = "what all processes share";
@@ -57,6 +57,50 @@ test("one that is late but there is waited for; one that is not is not, and the 
   expect([probes, own]).toEqual([4, [target]]);
 });
 
+test("one that breaks off an answer but is there is not left: whoever waits for it waits on, and the reader learns that it broke", async () => {
+  const waiting: (() => void)[] = [];
+  let probes = 0;
+  const path = await listenOnSocket(({ url, headers }, response) => {
+    if (String(headers[PEER_FIELD]).startsWith("probe;")) {
+      probes += 1;
+      response.writeHead(204).end();
+    } else if (url!.endsWith("?broken")) {
+      response.writeHead(200, { "content-length": "100", etag: '"1"' });
+      response.write("half", () => response.destroy());
+    } else waiting.push(() => void response.end("from the sibling"));
+  });
+  const { upstream, own, targets } = siblings(path, { patience: 10_000 });
+  const [broken, ...others] = [targets("?broken", 1)[0]!, ...targets("", 5)];
+  const answers = Promise.all(others.map((target) => ask(upstream, target)));
+  await expect.poll(() => waiting.length).toBe(5);
+  for (let times = 0; times < 6; times += 1) {
+    await expect(textOf(await send(upstream, broken))).rejects.toMatchObject({ code: "UPSTREAM_TRUNCATED" });
+  }
+  for (const answer of waiting) answer();
+  expect(await answers).toEqual(others.map(() => "200 from the sibling"));
+  expect(upstream.stats[0]).toMatchObject({ circuit: "closed", failures: { UPSTREAM_TRUNCATED: 6 } });
+  expect([probes, own]).toEqual([6, []]);
+});
+
+test("one that dies in an answer is out, and the answer goes on from elsewhere", async () => {
+  let isThere = true;
+  const path = await listenOnSocket((request, response) => {
+    if (!isThere) {
+      request.socket.destroy();
+      return;
+    }
+    response.writeHead(200, { "content-length": "17", "cache-control": "immutable" });
+    response.write("from ", () => {
+      isThere = false;
+      response.destroy();
+    });
+  });
+  const { upstream, target, own } = siblings(path);
+  expect(await ask(upstream, target)).toBe("200 from the upstream");
+  expect(upstream.stats[0]).toMatchObject({ circuit: "open" });
+  expect(own).toEqual([target]);
+});
+
 test("one that is said to be gone is not asked, until it is said to be there", async () => {
   const path = await listenOnSocket((_request, response) => void response.end("from the sibling"));
   const { upstream, target } = siblings(path);
@@ -72,21 +116,25 @@ const asked: RawRequest = {
   signal: new AbortController().signal,
 };
 
-/** A process whose sibling listens on a socket, something that this one holds, and what its own upstream was asked. */
-function siblings(path: string): { upstream: PeerUpstream; target: string; own: string[] } {
+/** A process whose sibling listens on a socket, what that one holds, and what its own upstream was asked. */
+function siblings(path: string, { patience = 20 }: { patience?: number } = {}) {
   const own: string[] = [];
   const upstream = createPeerUpstream({
-    ...{ self: "a", peers: [{ name: "b", url: `unix:${path}` }], secret, siblings: true, patience: 20 },
+    ...{ self: "a", peers: [{ name: "b", url: `unix:${path}` }], secret, siblings: true, patience },
     fallback: {
       name: "upstream",
       async send(request) {
         own.push(request.target);
-        return { status: 200, headers: [], body: Buffer.from("from the upstream"), closeDelimited: false };
+        const headers = ["content-length", "17", "cache-control", "immutable"];
+        return { status: 200, headers, body: Buffer.from("from the upstream"), closeDelimited: false };
       },
       async close() {},
     },
   });
   onTestFinished(() => upstream.close());
-  const target = Array.from({ length: 50 }, (_, at) => `/${at}`).find((each) => upstream.ownerOf(each) === "b")!;
-  return { upstream, target, own };
+  const targets = (suffix: string, count: number): string[] =>
+    Array.from({ length: 50 }, (_, at) => `/${at}${suffix}`)
+      .filter((each) => upstream.ownerOf(each) === "b")
+      .slice(0, count);
+  return { upstream, targets, target: targets("", 1)[0]!, own };
 }

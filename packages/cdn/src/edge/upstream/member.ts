@@ -77,6 +77,11 @@ export interface MemberOptions {
   readonly circuit?: Partial<CircuitOptions>;
   /** Codes of failures that open the circuit at once. Default: none. */
   readonly fatal?: ReadonlySet<string>;
+  /**
+   * Asked after each other failure: whether it is there all the same. Then the failure was about what was asked for, and says nothing of it; else its
+   * circuit opens at once. Never rejects. Default: failures count.
+   */
+  readonly isThere?: () => Promise<boolean>;
   /** Its 502 and 504 are about others, whom it asked in turn. Default false. */
   readonly relays?: boolean;
   /** Told after each failure. */
@@ -244,7 +249,7 @@ export class Member {
       const code = error instanceof CdnError ? error.code : "UPSTREAM_FAILED";
       if (!code.startsWith("UPSTREAM_")) return;
       this.#count(code);
-      this.#record(permit, this.#outcomeOf(code), this.#options.clock());
+      this.#judgeFailure(code, permit);
     };
     return { ...response, upstream, body: watchBody(body, { idle: this.#options.timeouts.body, signal, onEnd }) };
   }
@@ -278,12 +283,15 @@ export class Member {
     }
     this.#recent.add(0, now);
     this.#recent.add(1, now);
-    this.#record(permit, this.#outcomeOf(code), now);
+    this.#judgeFailure(code, permit);
     if (code === "UPSTREAM_UNREACHABLE" || code === "UPSTREAM_TIMEOUT") this.#suspectUntil = now + UPSTREAM_COOLDOWN;
   }
 
-  #outcomeOf(code: string): CircuitOutcome {
-    return this.#options.fatal?.has(code) === true ? "fatal" : "failure";
+  #judgeFailure(code: string, permit: number): void {
+    const { fatal, isThere, clock } = this.#options;
+    if (fatal?.has(code) === true) this.#record(permit, "fatal", clock());
+    else if (isThere === undefined) this.#record(permit, "failure", clock());
+    else void isThere().then((is) => this.#record(permit, is ? "nothing" : "fatal", clock()));
   }
 
   #record(permit: number, outcome: CircuitOutcome, now: number): void {
