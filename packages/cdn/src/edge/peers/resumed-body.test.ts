@@ -3,6 +3,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CdnError } from "../../errors.ts";
+import { letGo } from "../../handler/let-go.ts";
+import { gate } from "../edge.test-setup.ts";
 import { textOf } from "../upstream/upstream.test-setup.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../upstream/upstream.ts";
 import { resumedBody } from "./resumed-body.ts";
@@ -74,6 +76,42 @@ test("what broke for another reason is asked for no more", async () => {
   const failure = new Error("too late");
   const { body, headers } = await read(answer(200, etag, "0123", failure), answer(200, etag, WHOLE));
   expect([body, headers]).toEqual([failure, undefined]);
+});
+
+test("what nobody began to read is let go of, and so is the rest that comes for nobody", async () => {
+  const left: string[] = [];
+  const body = (name: string, next: () => Promise<IteratorResult<Uint8Array>>): AsyncIterable<Uint8Array> => ({
+    [Symbol.asyncIterator]: () => ({
+      next,
+      return: async () => {
+        left.push(name);
+        return { done: true, value: undefined };
+      },
+    }),
+  });
+  const [asked, ask] = gate();
+  const [given, give] = gate<UpstreamResponse>();
+  const { signal } = new AbortController();
+  const resumed = (next: () => Promise<IteratorResult<Uint8Array>>): UpstreamResponse =>
+    resumedBody({
+      request: { method: "GET", target: "/a", headers: [], body: null, signal },
+      response: { ...answer(200, etag, ""), body: body("first", next) },
+      isGone: async () => true,
+      askAgain: () => {
+        ask();
+        return given;
+      },
+    });
+  letGo(resumed(() => Promise.reject(gone)).body);
+  expect(left).toEqual(["first"]);
+
+  const { body: chunks } = resumed(() => Promise.reject(gone));
+  const reading = (chunks as AsyncIterableIterator<Uint8Array>).next();
+  await asked;
+  letGo(chunks);
+  give({ ...answer(200, etag, ""), body: body("rest", async () => ({ done: true, value: undefined })) });
+  await expect(reading).rejects.toBe(gone);
+  expect(left).toEqual(["first", "first", "rest"]);
 });
 
 test("property: wherever it breaks, all of it comes once", async () => {

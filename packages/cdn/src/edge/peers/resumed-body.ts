@@ -3,6 +3,7 @@
 import { letGo } from "../../handler/let-go.ts";
 import { contentLengthOf, fieldOf } from "../../http/fields.ts";
 import { contentRangeOf, versionOf } from "../slices/content-range.ts";
+import { chunksOf } from "../upstream/chunks-of.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../upstream/upstream.ts";
 
 /** Options of {@link resumedBody}. */
@@ -20,32 +21,70 @@ export function resumedBody(options: ResumedBodyOptions): UpstreamResponse {
   const { response } = options;
   if (response.body === null || response.body instanceof Uint8Array) return response;
   if (response.status !== 200 && response.status !== 206) return response;
-  return { ...response, body: resumed(options, response.body) };
+  return { ...response, body: new ResumedBody(options, response.body) };
 }
 
-async function* resumed(
-  { request, response, isGone, askAgain }: ResumedBodyOptions,
-  body: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, undefined> {
-  let sent = 0;
-  let failure: unknown;
-  try {
-    for await (const chunk of body) {
-      sent += chunk.byteLength;
-      yield chunk;
+/** No generator: one that nobody began to read would leave its source open. */
+class ResumedBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #options: ResumedBodyOptions;
+  #source: AsyncIterator<Uint8Array>;
+  #sent = 0;
+  /** Bytes that come once more. */
+  #repeated = 0;
+  #askedAgain = false;
+  #left = false;
+
+  constructor(options: ResumedBodyOptions, body: AsyncIterable<Uint8Array>) {
+    this.#options = options;
+    this.#source = body[Symbol.asyncIterator]();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    for (;;) {
+      const { done, value } = await this.#read();
+      if (done) return { done, value: undefined };
+      const skipped = Math.min(this.#repeated, value.byteLength);
+      this.#repeated -= skipped;
+      if (skipped === value.byteLength) continue;
+      this.#sent += value.byteLength - skipped;
+      return { done: false, value: value.subarray(skipped) };
     }
-    return;
-  } catch (error) {
-    if (request.signal.aborted || !(await isGone(error))) throw error;
-    failure = error;
   }
-  const rest = await askAgain(requestFrom(request, response, sent)).catch(() => undefined);
-  const skipped = rest === undefined ? undefined : bytesToSkip(response, rest, sent);
-  if (rest === undefined || skipped === undefined) {
-    if (rest !== undefined) letGo(rest.body);
-    throw failure;
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#left = true;
+    await this.#source.return?.();
+    return { done: true, value: undefined };
   }
-  yield* skip(rest.body, skipped);
+
+  async #read(): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await this.#source.next();
+    } catch (error) {
+      const { request, isGone } = this.#options;
+      if (this.#askedAgain || request.signal.aborted || !(await isGone(error))) throw error;
+      await this.#goOn(error);
+      return await this.#source.next();
+    }
+  }
+
+  /** @throws what broke it off, where nobody has what is missing. */
+  async #goOn(failure: unknown): Promise<void> {
+    const { request, response, askAgain } = this.#options;
+    this.#askedAgain = true;
+    const rest = await askAgain(requestFrom(request, response, this.#sent)).catch(() => undefined);
+    const repeated = rest === undefined ? undefined : bytesToSkip(response, rest, this.#sent);
+    if (rest === undefined || repeated === undefined || this.#left) {
+      if (rest !== undefined) letGo(rest.body);
+      throw failure;
+    }
+    this.#source = chunksOf(rest.body);
+    this.#repeated = repeated;
+  }
 }
 
 /** Asks for what is missing, where the versions of the object can be told apart. */
@@ -85,13 +124,4 @@ function isSameObject(before: UpstreamResponse, rest: UpstreamResponse): boolean
   if (versionOf(before.headers) !== undefined) return true;
   const isImmutable = /\bimmutable\b/.test(fieldOf(before.headers, "cache-control") ?? "");
   return isImmutable && contentLengthOf(rest.headers) === contentLengthOf(before.headers);
-}
-
-async function* skip(body: UpstreamResponse["body"], bytes: number): AsyncGenerator<Uint8Array, undefined> {
-  let left = bytes;
-  const chunks = body instanceof Uint8Array ? [body] : (body ?? []);
-  for await (const chunk of chunks) {
-    if (left < chunk.byteLength) yield chunk.subarray(left);
-    left = Math.max(0, left - chunk.byteLength);
-  }
 }
