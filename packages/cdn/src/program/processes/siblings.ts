@@ -52,11 +52,12 @@ export function removeSiblingPlaces({ folder }: Pick<SiblingPlace, "folder">): v
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 }
 
-/** Bounds of the server for the others: what clients may send, and what one process says to another about it. */
-export function siblingLimits(limits: Partial<ServerLimits>): Partial<ServerLimits> {
-  const { maxHeaderBytes, maxUrlBytes, maxHeaders } = resolveLimits(limits);
+/** Bounds of the server for the others, each of them: what clients may send, and what one process says to another about it. */
+export function siblingLimits(limits: Partial<ServerLimits>): ServerLimits {
+  const resolved = resolveLimits(limits);
+  const { maxHeaderBytes, maxUrlBytes, maxHeaders } = resolved;
   return {
-    ...limits,
+    ...resolved,
     maxHeaderBytes: 2 * maxHeaderBytes,
     maxUrlBytes: 2 * maxUrlBytes,
     maxHeaders: maxHeaders + 50,
