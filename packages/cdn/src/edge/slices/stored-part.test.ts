@@ -20,10 +20,16 @@ test.each([
   expect(contentRangeOf(["content-range", field])).toEqual(range);
 });
 
-test("a version is a strong tag, or a date where there is no tag", () => {
+test("a version is a strong tag, or a date a second before the answer's own where there is no tag", () => {
+  const changed = "Thu, 01 Jan 2026 00:00:00 GMT";
+  const version = (date: string): string | undefined => versionOf(["last-modified", changed, "date", date]);
   expect(versionOf(["etag", '"a"', "last-modified", "x"])).toBe('"a"');
   expect(versionOf(["etag", 'W/"a"', "last-modified", "x"])).toBeUndefined();
-  expect(versionOf(["last-modified", "x"])).toBe("x");
+  expect(version("Thu, 01 Jan 2026 00:00:01 GMT")).toBe(changed);
+  // It may have been changed again within that second.
+  expect(version(changed)).toBeUndefined();
+  expect(version("x")).toBeUndefined();
+  expect(versionOf(["last-modified", changed])).toBeUndefined();
   expect(versionOf([])).toBeUndefined();
 });
 
