@@ -42,7 +42,7 @@ import {
   storagePolicyOf,
 } from "./options.ts";
 import { PEER_FIELD } from "./peers/peer-mark.ts";
-import { decideLookup, type Lookup, type RequestDirectivesMode } from "./policy/lookup.ts";
+import { decideLookup, type Lookup, type RequestDirectivesMode, wantedOfPeers } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
 import type { Purge } from "./purge/purge.ts";
 import type { PurgeJudge } from "./purge/purge-judge.ts";
@@ -182,7 +182,8 @@ export class EdgeCache {
         ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
       });
     }
-    const shared = { upstream, timeouts, clock, systemClock, counts };
+    const wantedOf = ({ headers }: Pick<RawRequest, "headers">) => wantedOfPeers(headers, this.#mode);
+    const shared = { upstream, timeouts, clock, systemClock, counts, wantedOf };
     const forwarder = this.#forwarder;
     this.#flights = new Flights({
       ...shared,

@@ -100,6 +100,8 @@ export interface FlightsOptions {
   readonly tier: MemoryTier<StoredResponse>;
   readonly forwarder: Forwarder;
   readonly counts: EdgeCounts;
+  /** See {@link UpstreamRequest.wanted}. */
+  readonly wantedOf: (request: Pick<RawRequest, "headers">) => string | undefined;
   /** What is known of live media. Default: nothing. */
   readonly live?: LiveEdge | undefined;
   /** The tier, where there is a disk behind it. */
@@ -332,6 +334,7 @@ export class Flights {
         this.#send(fullKey, known !== undefined || part !== undefined, {
           ...{ method: "GET", target: key, headers, body: null, signal },
           ...(ahead?.held && { held: true }),
+          wanted: this.#options.wantedOf(request),
           onInformational: (status, fields) => {
             for (const listener of listeners) tell(listener, status, fields);
           },

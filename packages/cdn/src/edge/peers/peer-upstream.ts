@@ -285,6 +285,7 @@ class Peers implements PeerUpstream {
   /** A peer's answer, or that of the own upstreams where it was late; undefined where it gave none. */
   async #askPeer(member: Member, request: UpstreamRequest): Promise<UpstreamResponse | undefined> {
     const headers = [...request.headers, PEER_FIELD, this.#marks.make(this.#self, request.target)];
+    if (request.wanted !== undefined) headers.push("cache-control", request.wanted);
     const attempt = member.attempt({ ...request, headers }, isPrompt(request));
     const waiting = this.#waiting.get(member);
     waiting?.add(attempt);

@@ -4,8 +4,9 @@ import { expect, onTestFinished, test } from "vitest";
 import type { FetchHandler } from "../../handler/fetch-handler.ts";
 import { createServer } from "../../server/server.ts";
 import { createEdge, type Edge } from "../edge.ts";
+import type { EdgeOptions } from "../options.ts";
 
-async function threePeers() {
+async function threePeers(cache: EdgeOptions["cache"] = {}) {
   const asked: string[] = [];
   const origin: FetchHandler = ({ url }) => {
     asked.push(new URL(url).pathname);
@@ -19,15 +20,15 @@ async function threePeers() {
   );
   const peers = servers.map(({ url }, index) => ({ name: `edge-${index}`, url }));
   const edges = peers.map(({ name }) =>
-    createEdge({ upstreams: [origin], name, peers: { self: name, peers, secret: "known to the three alone" } }),
+    createEdge({ upstreams: [origin], name, cache, peers: { self: name, peers, secret: "known to the three alone" } }),
   );
   for (const [index, edge] of edges.entries()) holders[index]!.edge = edge;
   onTestFinished(async () => {
     for (const server of servers) await server.close();
     for (const edge of edges) await edge.close();
   });
-  const get = async (index: number, path: string): Promise<string> => {
-    const response = await fetch(`${servers[index]!.url}${path}`);
+  const get = async (index: number, path: string, init: RequestInit = {}): Promise<string> => {
+    const response = await fetch(`${servers[index]!.url}${path}`, init);
     return `${response.status}, ${(await response.text()).length} bytes`;
   };
   return { asked, get, close: (index: number) => servers[index]!.close() };
@@ -40,6 +41,19 @@ test("the origin is asked once for each object, whichever peer is asked by howev
     expect(new Set(answers)).toEqual(new Set(["200, 1000 bytes"]));
   }
   expect(asked).toHaveLength(20);
+});
+
+test("a client that wants the upstream asked gets that by whichever peer, where edges are told to", async () => {
+  const { asked, get } = await threePeers({ requestDirectives: "all" });
+  for (const [at, directive] of ["no-cache", "max-age=0", "min-fresh=100"].entries()) {
+    for (const method of ["GET", "HEAD"]) {
+      const path = `/${at}${method}.m4s`;
+      await get(0, path);
+      const before = asked.length;
+      for (const index of [0, 1, 2]) await get(index, path, { method, headers: { "cache-control": directive } });
+      expect(asked.slice(before)).toEqual([path, path, path]);
+    }
+  }
 });
 
 test("what a dead peer held is fetched by the others", async () => {

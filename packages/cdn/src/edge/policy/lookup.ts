@@ -79,6 +79,20 @@ export function decideLookup(
   return directives?.onlyIfCached ? "only-if-cached" : "revalidate";
 }
 
+/** What of a request's directives is to count at a peer that is asked for it, too: a `Cache-Control`; undefined where nothing is. */
+export function wantedOfPeers(
+  headers: RawRequest["headers"],
+  mode: RequestDirectivesMode = "harmless",
+): string | undefined {
+  const directives = mode === "all" ? requestDirectivesOf(headers) : undefined;
+  if (directives === undefined) return undefined;
+  const { noCache, maxAge, minFresh } = directives;
+  const wanted = noCache ? ["no-cache"] : [];
+  if (maxAge !== undefined) wanted.push(`max-age=${maxAge}`);
+  if (minFresh !== undefined) wanted.push(`min-fresh=${minFresh}`);
+  return wanted.length === 0 ? undefined : wanted.join(", ");
+}
+
 function wantsAnother(directives: RequestDirectives, freshness: Freshness, ttl: number, now: number): boolean {
   const { noCache, maxAge, minFresh } = directives;
   if (minFresh !== undefined && ttl < minFresh) return true;

@@ -18,7 +18,7 @@ import { PURGES_SEEN_FIELD } from "../purge/seen-field.ts";
 import { countAs, type EdgeCounts } from "../stats.ts";
 import { type Forwarder, passedHeaders, sharedHeaders } from "./forward-headers.ts";
 import { passBody } from "./pass.ts";
-import type { Upstream, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
+import type { Upstream, UpstreamRequest, UpstreamResponse, UpstreamTimeouts } from "./upstream.ts";
 
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
@@ -34,6 +34,8 @@ export interface PassingOptions {
   readonly answers: Answers;
   readonly forwarder: Forwarder;
   readonly counts: EdgeCounts;
+  /** See {@link UpstreamRequest.wanted}. */
+  readonly wantedOf: (request: Pick<RawRequest, "headers">) => string | undefined;
   readonly onInvalidation?: (purge: Purge) => void | Promise<void>;
   readonly purges?: PurgeJudge | undefined;
 }
@@ -56,7 +58,7 @@ export class Passing {
     const { generation } = this.#options.flights;
     try {
       const response = await upstream.send({
-        ...{ method, target: key, body, signal, alone: !isShared },
+        ...{ method, target: key, body, signal, alone: !isShared, wanted: this.#options.wantedOf(request) },
         headers: [
           ...(isShared ? sharedHeaders(request, forwarder) : passedHeaders(request, forwarder)),
           ...this.#seenFor(request),

@@ -16,6 +16,8 @@ export interface UpstreamRequest {
   readonly held?: boolean;
   /** Its answer is for one client alone: no peer would have it. Default false. */
   readonly alone?: boolean;
+  /** What its client wants of caches, as `Cache-Control`: for peers, which have some of this edge's. Default: nothing. */
+  readonly wanted?: string | undefined;
   /** Called with each interim answer, such as 103 Early Hints, before the head. Fields as in {@link UpstreamResponse}. */
   readonly onInformational?: (status: number, headers: readonly string[]) => void;
 }
