@@ -71,13 +71,14 @@ export async function serving(
     failed = true;
   });
   for (;;) {
-    const [, url, admin] = / serves (\S+) from .*; operators: (\S+)\n/.exec(output.out) ?? [];
+    // On standard error where the access log has standard output.
+    const [, url, admin] = / serves (\S+) from .*; operators: (\S+)\n/.exec(`${output.out}${output.err}`) ?? [];
     if (url !== undefined && admin !== undefined) {
       const stats = async () => (await fetch(`${admin}/stats`)).json() as ReturnType<ServingProgram["stats"]>;
       return { ...started, url, admin, stats };
     }
     if (failed) throw new Error(`the program did not serve: ${output.err}`);
-    await Promise.race([once(child.stdout!, "data"), ended]);
+    await Promise.race([once(child.stdout!, "data"), once(child.stderr!, "data"), ended]);
   }
 }
 
