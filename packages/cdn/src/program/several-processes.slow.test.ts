@@ -167,3 +167,29 @@ test("nothing purged is served by any process of an edge in a network, whichever
   expect(await again.json()).toMatchObject({ edges: { "edge-0": "purged", "edge-1": "purged" } });
   for (const answer of await ask()) expect(answer).toBe(version);
 });
+
+test("what one process saw change, one that is killed before it hears of it does not serve from its disk", async () => {
+  let version = 1;
+  const origin = await startOrigin(({ method, url }) => {
+    if (method === "POST") version += 1;
+    const headers = { ...KEPT, "content-location": new URL(url).pathname.replace("change", "film") };
+    return new Response(`version ${version}`, { headers });
+  });
+  const disk = `${join(await folder(), "disk")}:64MiB`;
+  const edge = await serving(["--upstream", origin.url, "--processes", "3", "--disk", disk]);
+  const ring = new PeerRing(["process-0", "process-1", "process-2"]);
+  const at = Array.from({ length: 100 }, (_, turn) => turn).find((turn) => ring.owner(`/film/${turn}`) === 1);
+  await expect
+    .poll(async () => (await fresh(`${edge.url}/film/${at}`)) && (await edge.stats()).total.disk?.entries)
+    .toBe(1);
+  const { pid } = (await edge.stats()).processes[1]!;
+  process.kill(pid, "SIGSTOP");
+  // Some of the connections are for the one that hangs.
+  const changing = Array.from({ length: 8 }, () => fresh(`${edge.url}/change/${at}`, { method: "POST" }));
+  await expect.poll(() => version).toBeGreaterThan(1);
+  process.kill(pid, "SIGKILL");
+  await Promise.allSettled(changing);
+  await expect.poll(async () => (await edge.stats()).processes.length, { timeout: 20_000 }).toBe(3);
+  const changed = await askAll(edge, () => fresh(`${edge.url}/film/${at}`));
+  expect(new Set(changed.map(({ body }) => body))).toEqual(new Set([`version ${version}`]));
+});

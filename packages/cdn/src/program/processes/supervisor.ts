@@ -245,18 +245,20 @@ class SupervisedEdge implements Supervisor {
     }
   }
 
-  /** What one worker saw change, all forget. What one that is being started again has on disk is purged. */
+  /** What one worker saw change, all forget. What one that does not hear of it has on disk is purged. */
   async #invalidate(seenBy: number, purge: Purge): Promise<void> {
     const { urls = [] } = purge;
     this.#invalidateGroups(purge);
-    if (this.#config.disk !== undefined && this.processes.length < this.#config.processes) {
+    let isPurged = this.#config.disk === undefined;
+    const tell = async (worker: WorkerProcess | undefined): Promise<void> => {
+      const heard = worker !== undefined && (await worker.invalidate(urls, INVALIDATION_DEADLINE));
+      if (heard || isPurged) return;
+      isPurged = true;
       this.#purges.purge({ urls }).catch((error: unknown) => {
         this.#logger.warn({ err: error }, "an invalidation is not certain");
       });
-    }
-    const tell = (worker: WorkerProcess | undefined) =>
-      worker?.ask({ kind: "invalidate", urls }, INVALIDATION_DEADLINE).catch(() => {});
-    // One that is gone has forgotten; one that hangs is not waited for any longer.
+    };
+    // One that is gone has forgotten what it had in memory; one that hangs is not waited for any longer.
     await Promise.all(this.#workers.map((worker, index) => (index === seenBy ? undefined : tell(worker))));
     // Meanwhile one may have copied what another had yet to forget.
     await Promise.all(this.#workers.map(tell));

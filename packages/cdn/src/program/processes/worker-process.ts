@@ -61,6 +61,14 @@ export class WorkerProcess implements EdgeProcess {
   report(): Promise<ProcessReport> {
     return this.ask({ kind: "report" });
   }
+  /** Whether it has forgotten canonical targets by the deadline, in milliseconds. Never rejects. */
+  async invalidate(urls: readonly string[], deadline: number): Promise<boolean> {
+    return await this.ask({ kind: "invalidate", urls }, deadline).then(
+      () => true,
+      () => false,
+    );
+  }
+
 
   async metrics(): Promise<ScopeMetrics[]> {
     const metrics = await this.ask<ScopeMetrics[]>({ kind: "metrics" });
