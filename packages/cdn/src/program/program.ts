@@ -60,7 +60,7 @@ interface Processes {
   readonly retired: readonly ScopeMetrics[];
   readonly purgeStatus: PurgeStatus;
   purge(purge: Purge): Promise<PurgeResult>;
-  setConfig(config: CheckedConfig): void;
+  reload(config: CheckedConfig): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -163,7 +163,7 @@ async function startProcess(
       return purges.status;
     },
     purge: (purge) => purges.purge(purge),
-    setConfig() {},
+    reload: (config) => process.reload(config),
     close: () => resources.disposeAsync(),
   };
 }
@@ -178,12 +178,6 @@ async function dropFoldersFrom(path: string, processes: number): Promise<void> {
     const index = /^process-(\d+)$/.exec(name)?.[1];
     if (index !== undefined && Number(index) >= processes) await rm(join(path, name), { recursive: true, force: true });
   }
-}
-
-/** A process that died has no config any more; the one in its place has the new one. */
-function unlessEnded(error: unknown): readonly string[] {
-  if (error instanceof CdnError && error.code === "CLOSED") return [];
-  throw error;
 }
 
 /** What a {@link Program} looks after. */
@@ -268,10 +262,7 @@ class Program implements AdministeredProgram {
       const config = effectiveConfig(this.config, next);
       // One process makes all of it before it uses any. Several must not disagree: it is tried before they are told.
       if (config.processes > 1) await tryConfig(config);
-      const reloading = this.#processes.processes.map((process) => process.reload(config));
-      // For those that start meanwhile.
-      this.#processes.setConfig(config);
-      const reread = (await Promise.all(reloading.map((each) => each.catch(unlessEnded)))).flat();
+      const reread = await this.#processes.reload(config);
       this.config = config;
       this.#setLogLevel(config.log.level);
       const changed = [...new Set([...live, ...reread])];

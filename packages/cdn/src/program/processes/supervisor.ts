@@ -15,6 +15,7 @@ import { nextRestart } from "./backoff.ts";
 import type { ParentAsk } from "./channel.ts";
 import type { EdgeProcess } from "./edge-process.ts";
 import { openSiblingPlaces, removeSiblingPlaces, type SiblingPlace, siblingName } from "./siblings.ts";
+import { reloadAll } from "./reload-all.ts";
 import { START_DEADLINE, WorkerProcess } from "./worker-process.ts";
 
 /** Milliseconds that a worker gets to forget what another one saw change. */
@@ -48,8 +49,14 @@ export interface Supervisor {
   readonly purgeStatus: PurgeStatus;
   /** In all processes, and at the other edges. @throws {CdnError} `INVALID_PURGE`, `PURGE_INCOMPLETE` and others. */
   purge(purge: Purge): Promise<PurgeResult>;
-  /** For processes that are started from now on. */
-  setConfig(config: CheckedConfig): void;
+  /**
+   * Puts a config into use in all processes, and in those that are started from now on. One that does not take what others do is killed, and
+   * started again with it.
+   *
+   * @returns sections of which the config may say the same, but their files do not.
+   * @throws what is wrong with it, where none takes it; all then go on as before.
+   */
+  reload(config: CheckedConfig): Promise<readonly string[]>;
   /** Ends all of them: within the drain of the config, and a little. Idempotent. */
   close(): Promise<void>;
 }
@@ -165,11 +172,25 @@ class SupervisedEdge implements Supervisor {
     this.port = started[0]!.port;
   }
 
-  setConfig(config: CheckedConfig): void {
+  async reload(config: CheckedConfig): Promise<readonly string[]> {
+    const before = this.#config;
+    // For those that start meanwhile.
     this.#config = { ...config, port: this.port };
   }
 
   purge(purge: Purge): Promise<PurgeResult> {
+    try {
+      const { reread, behind } = await reloadAll(this.processes, config);
+      for (const { process, error } of behind) {
+        const index = this.#workers.indexOf(process);
+        this.#logger.error({ process: index, err: error }, "a process did not take the new config: it is killed");
+        process.kill();
+      }
+      return reread;
+    } catch (error) {
+      this.#config = before;
+      throw error;
+    }
     return this.#purges.purge(purge);
   }
 
