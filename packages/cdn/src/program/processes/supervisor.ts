@@ -10,12 +10,13 @@ import type { Logger } from "../../logger.ts";
 import { listenError } from "../../server/listen-error.ts";
 import { countersOf, mergeMetrics } from "../admin/merge-metrics.ts";
 import type { CheckedConfig } from "../config/schema.ts";
+import { messageOf } from "../program-error.ts";
 import { groupInvalidationOf, openProgramPurges } from "../purges.ts";
 import { nextRestart } from "./backoff.ts";
 import type { ParentAsk } from "./channel.ts";
 import type { EdgeProcess } from "./edge-process.ts";
-import { openSiblingPlaces, removeSiblingPlaces, type SiblingPlace, siblingName } from "./siblings.ts";
 import { reloadAll } from "./reload-all.ts";
+import { openSiblingPlaces, removeSiblingPlaces, type SiblingPlace, siblingName } from "./siblings.ts";
 import { START_DEADLINE, WorkerProcess } from "./worker-process.ts";
 
 /** Milliseconds that a worker gets to forget what another one saw change. */
@@ -167,7 +168,9 @@ class SupervisedEdge implements Supervisor {
 
   async start(): Promise<void> {
     const { processes } = this.#config;
-    const started = await Promise.all(Array.from({ length: processes }, (_, index) => this.#startWorker(index, 0)));
+    const started = await Promise.all(
+      Array.from({ length: processes }, async (_, index) => await this.#start(this.#fork(index), index, 0)),
+    );
     this.url = started[0]!.url;
     this.port = started[0]!.port;
   }
@@ -176,9 +179,6 @@ class SupervisedEdge implements Supervisor {
     const before = this.#config;
     // For those that start meanwhile.
     this.#config = { ...config, port: this.port };
-  }
-
-  purge(purge: Purge): Promise<PurgeResult> {
     try {
       const { reread, behind } = await reloadAll(this.processes, config);
       for (const { process, error } of behind) {
@@ -191,6 +191,9 @@ class SupervisedEdge implements Supervisor {
       this.#config = before;
       throw error;
     }
+  }
+
+  purge(purge: Purge): Promise<PurgeResult> {
     return this.#purges.purge(purge);
   }
 
@@ -207,9 +210,14 @@ class SupervisedEdge implements Supervisor {
     await this.#purges.close();
   }
 
-  async #startWorker(index: number, failures: number): Promise<{ url: string; port: number }> {
+  /** @throws what the system says, where there is nothing left of what it needs. */
+  #fork(index: number): WorkerProcess {
     const worker = new WorkerProcess(cluster.fork(), (ask) => this.#answer(index, ask));
     this.#workers[index] = worker;
+    return worker;
+  }
+
+  async #start(worker: WorkerProcess, index: number, failures: number): Promise<{ url: string; port: number }> {
     const { start: purges, leave } = this.#purges.replicate((news) => worker.tell(news));
     void worker.exited.then(leave);
     const startedAt = performance.now();
@@ -234,13 +242,25 @@ class SupervisedEdge implements Supervisor {
     this.#workers[index] = undefined;
     for (const each of this.processes) void each.setSibling(siblingName(index), false);
     this.#retired = mergeMetrics([this.#retired, countersOf(worker.lastMetrics)]);
-    if (this.#closing !== undefined || (!worker.serves && failures === 0)) return;
+    if (!worker.serves && failures === 0) return;
+    this.#restart(index, failures, lifetime, how);
+  }
+
+  #restart(index: number, failures: number, lifetime: number, how: string): void {
+    if (this.#closing !== undefined) return;
     const { delay, failures: next } = nextRestart(failures, lifetime);
     this.#logger.error({ process: index, how, restartIn: delay }, "a process died, and is started again");
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
+      let worker: WorkerProcess;
+      try {
+        worker = this.#fork(index);
+      } catch (error) {
+        this.#restart(index, next, 0, messageOf(error));
+        return;
+      }
       this.restarts += 1;
-      this.#startWorker(index, next).catch((error: unknown) => {
+      this.#start(worker, index, next).catch((error: unknown) => {
         this.#logger.error({ process: index, err: error }, "a process cannot be started again");
       });
     }, delay);

@@ -31,13 +31,16 @@ export class WorkerProcess implements EdgeProcess {
       answer,
     });
     worker.on("message", (message: Message) => this.#channel.receive(message));
-    worker.on("error", () => {});
     this.exited = new Promise((resolve) => {
-      worker.once("exit", (code, signal) => {
+      const end = (how: string): void => {
         this.#isGone = true;
-        const how = signal ?? `exit code ${code}`;
         this.#channel.end(new CdnError("CLOSED", `the process ended: ${how}`));
         resolve(how);
+      };
+      worker.once("exit", (code, signal) => end(signal ?? `exit code ${code}`));
+      // What the system cannot start, for want of processes or memory, never exits.
+      worker.on("error", (error) => {
+        if (worker.process.pid === undefined) end(error.message);
       });
     });
     this.metrics = this.metrics.bind(this);
@@ -58,9 +61,6 @@ export class WorkerProcess implements EdgeProcess {
     await this.ask({ kind: "sibling", name, present }).catch(() => {});
   }
 
-  report(): Promise<ProcessReport> {
-    return this.ask({ kind: "report" });
-  }
   /** Whether it has forgotten canonical targets by the deadline, in milliseconds. Never rejects. */
   async invalidate(urls: readonly string[], deadline: number): Promise<boolean> {
     return await this.ask({ kind: "invalidate", urls }, deadline).then(
@@ -69,6 +69,9 @@ export class WorkerProcess implements EdgeProcess {
     );
   }
 
+  report(): Promise<ProcessReport> {
+    return this.ask({ kind: "report" });
+  }
 
   async metrics(): Promise<ScopeMetrics[]> {
     const metrics = await this.ask<ScopeMetrics[]>({ kind: "metrics" });
@@ -100,6 +103,6 @@ export class WorkerProcess implements EdgeProcess {
   }
 
   kill(): void {
-    this.#worker.process.kill("SIGKILL");
+    if (this.#worker.process.pid !== undefined) this.#worker.process.kill("SIGKILL");
   }
 }
