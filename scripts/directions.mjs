@@ -11,6 +11,7 @@ const allowed = {
   ingest: ["media"],
   transcode: ["media"],
   cdn: [],
+  matrix: [],
   player: [],
 };
 

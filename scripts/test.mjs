@@ -3,7 +3,8 @@
  * (a file name, `-t name`) go to vitest. Ends with `N passed, N failed, N skipped`.
  */
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { main, root, run, SetupError, say, setup } from "./lib/setup.mjs";
 
@@ -29,12 +30,16 @@ const peers = [
   { program: "nginx", packages: ["nginx-light"], or: ["/usr/sbin/nginx"] },
   { program: "openssl", packages: ["openssl"] },
   { program: "curl", packages: ["curl"] },
+  { program: "initdb", packages: ["postgresql"], or: globSync("/usr/lib/postgresql/*/bin/initdb") },
+  { program: "python3", packages: ["python3", "python3-venv"], works: ["-c", "import ensurepip, venv"] },
 ];
 
 await main(async () => {
   const { pnpm, env, node } = await setup();
   const { projects, rest } = parse(process.argv.slice(2));
-  const missing = projects.some((project) => project !== "unit") ? await provide() : [];
+  const missing = projects.some((project) => project !== "unit")
+    ? [...(await provide()), ...(await provideSynapse({ node, env }))]
+    : [];
   const results = join(root, ".cache", "test-results");
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
@@ -98,7 +103,22 @@ async function provide() {
   return names;
 }
 
-function present({ program, or = [], path }) {
+/** Synapse comes from PyPI by the package's own installer. Returns its name where it cannot be had. */
+async function provideSynapse({ node, env }) {
+  const program = join(root, "packages", "matrix", "src", "program", "main.ts");
+  const args = ["--conditions=@ami-streams/source", "--no-warnings", program];
+  try {
+    await run(node, [...args, "install", "--cache", join(root, ".tools", "matrix")], { env });
+    return [];
+  } catch (error) {
+    if (process.env.CI) throw error;
+    say(`  ${error.message}; the tests that need Synapse are skipped`);
+    return ["synapse"];
+  }
+}
+
+function present({ program, or = [], path, works }) {
+  if (works !== undefined) return inPath(program) && spawnSync(program, works).status === 0;
   return (
     [path, program, ...or].some((name) => name !== undefined && inPath(name)) ||
     (process.platform === "darwin" && program === "chromium" && existsSync("/Applications/Google Chrome.app"))

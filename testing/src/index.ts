@@ -3,5 +3,5 @@
 export { type BrowserSession, launchChromium } from "./chromium.ts";
 export { footage } from "./footage.ts";
 export { type LibavPublisherOptions, libavPublisher } from "./libav-publisher.ts";
-export { type PeerName, peer } from "./peer.ts";
+export { matrixCache, type PeerName, peer } from "./peer.ts";
 export { runReadmeExample } from "./readme.ts";

@@ -1,7 +1,11 @@
 /** Finds programs that tests judge us by. Absent ones skip a test by name, except in CI, where nothing may be missing. */
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, globSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where scripts/test.mjs installs Synapse: the `cache` of `@ami-streams/matrix`. */
+export const matrixCache = fileURLToPath(new URL("../../.tools/matrix", import.meta.url));
 
 const places: Record<string, readonly string[]> = {
   chromium: [
@@ -14,9 +18,11 @@ const places: Record<string, readonly string[]> = {
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
   ],
   nginx: ["nginx", "/usr/sbin/nginx"],
+  postgres: ["initdb", ...globSync("/usr/lib/postgresql/*/bin/initdb")],
+  synapse: globSync(join(matrixCache, "synapse-*", "bin", "python")),
 };
 
-/** A program the tests know how to use. `gst-launch-1.0` stands for GStreamer, `rtmpdump` for librtmp. */
+/** A program the tests know how to use. `gst-launch-1.0` stands for GStreamer, `rtmpdump` for librtmp, `synapse` for the Python that has it. */
 export type PeerName =
   | "chromium"
   | "curl"
@@ -25,7 +31,9 @@ export type PeerName =
   | "gst-launch-1.0"
   | "nginx"
   | "openssl"
+  | "postgres"
   | "rtmpdump"
+  | "synapse"
   | "wrk";
 
 /**

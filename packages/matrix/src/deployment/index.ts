@@ -1,0 +1,21 @@
+/**
+ * A Matrix homeserver and what belongs to it: configuration, secrets, and its life on a machine.
+ *
+ * @packageDocumentation
+ */
+
+export {
+  type BridgeName,
+  type DeploymentConfig,
+  defineDeployment,
+  type ElementConfig,
+  type ImageName,
+  type TlsConfig,
+  type TurnConfig,
+} from "./config/deployment-config.ts";
+export { type Deployment, resolveDeployment } from "./config/resolve.ts";
+export { findLocal, type LocalHomeserver, type LocalOptions, startLocal, stopLocal } from "./local/local.ts";
+export { type InstallOptions, installSynapse } from "./local/synapse.ts";
+export { type RegisterOptions, registerUser } from "./users/register.ts";
+export { readDeployment } from "./write/config-file.ts";
+export { type WriteOptions, type WrittenDeployment, writeDeployment } from "./write/write-deployment.ts";

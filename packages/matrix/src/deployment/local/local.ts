@@ -1,0 +1,170 @@
+/** A homeserver without containers: Synapse from PyPI, and PostgreSQL of this machine. */
+
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { MatrixError } from "../../errors.ts";
+import { SYNAPSE_VERSION } from "../config/images.ts";
+import type { Deployment } from "../config/resolve.ts";
+import { provideSecrets, SECRET_MODE } from "../secrets/secret-store.ts";
+import { readDeployment } from "../write/config-file.ts";
+import { chooseDatabase, type DatabaseChoice, describeDatabase, readChoice } from "./database.ts";
+import { localLogConfig, localUrl, overlayYaml } from "./overlay.ts";
+import { type LocalPaths, localPaths } from "./paths.ts";
+import { type Cluster, postgresPort, startPostgres, stopPostgres } from "./postgres.ts";
+import { readState, spawnSynapse, stopSynapse, waitForHealth } from "./process.ts";
+import { type InstallOptions, installSynapse } from "./synapse.ts";
+
+/** Milliseconds that Synapse may take until it answers: a first start makes its tables. */
+const START_DEADLINE = 120_000;
+
+/** Options of {@link startLocal}. */
+export interface LocalOptions extends InstallOptions {
+  /** The deployment's folder, as {@link writeDeployment} wrote it. */
+  readonly dir: string;
+  /**
+   * `postgresql://user:password@host/database`, or `sqlite`. Default: what was used before; else a PostgreSQL of its own where the machine has
+   * the programs, else SQLite.
+   */
+  readonly database?: string;
+  /** Port on the loopback address; 0 takes a free one. Default: the deployment's, 8008. */
+  readonly port?: number;
+}
+
+/** A running homeserver. */
+export interface LocalHomeserver extends AsyncDisposable {
+  /** The client-server API, e.g. `http://127.0.0.1:8008/`. */
+  readonly url: string;
+  /** The part of user ids after the colon. */
+  readonly serverName: string;
+  /** Synapse's release. */
+  readonly version: string;
+  /** Which database it uses, for people. */
+  readonly database: string;
+  /** False where it ran before. */
+  readonly started: boolean;
+  /** Stops it, and its PostgreSQL. Otherwise they go on when this process ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the homeserver of a deployment on this machine and waits until it answers. One that runs is left running.
+ *
+ * @throws {MatrixError} `NO_DEPLOYMENT`, `PROGRAM_MISSING`, `INSTALL_FAILED`, `PORT_TAKEN`, `DATABASE_FAILED`, `START_FAILED`
+ */
+export async function startLocal(options: LocalOptions): Promise<LocalHomeserver> {
+  const { dir, version = SYNAPSE_VERSION, signal } = options;
+  const deployment = await readDeployment(dir);
+  const paths = localPaths(dir);
+  await mkdir(paths.folder, { recursive: true });
+  const running = await findLocal(dir);
+  if (running !== undefined) return running;
+  const python = await installSynapse(options);
+  const database = await chooseDatabase(paths, options.database);
+  const port = await freePort(options.port ?? deployment.ports.homeserver);
+  const secrets = await provideSecrets(paths.secrets, deployment);
+  const databasePort = await startDatabase(paths, database, secrets.postgres ?? "");
+  await mkdir(paths.media, { recursive: true, mode: 0o700 });
+  await writeFile(paths.logConfig, localLogConfig(paths));
+  await writeFile(paths.overlay, overlayYaml(deployment, { paths, port, database, databasePort, secrets }), {
+    mode: SECRET_MODE,
+  });
+  await chmod(paths.overlay, SECRET_MODE);
+  const url = localUrl(port);
+  try {
+    options.say?.(`Synapse ${version} on ${describeDatabase(database)}`);
+    const { ended } = await spawnSynapse(paths, python, { url, version });
+    await waitForHealth(url, ended, { deadline: START_DEADLINE, signal });
+  } catch (error) {
+    await stopLocal(dir);
+    if (!(error instanceof MatrixError)) throw error;
+    throw new MatrixError(error.code, `${error.message}${await lastWords(paths)}`, { cause: error });
+  }
+  return handle(paths, deployment, { url, version, database, started: true });
+}
+
+/**
+ * Stops the homeserver of a deployment and its PostgreSQL. Nothing happens where they do not run.
+ *
+ * @returns whether it ran.
+ */
+export async function stopLocal(dir: string): Promise<boolean> {
+  const paths = localPaths(dir);
+  const ran = await stopSynapse(paths);
+  const database = await readChoice(paths);
+  if (database?.kind === "own") await stopPostgres(clusterOf(paths, database.programs));
+  return ran;
+}
+
+/** The homeserver that runs in a deployment's folder, or undefined. */
+export async function findLocal(dir: string): Promise<LocalHomeserver | undefined> {
+  const deployment = await readDeployment(dir);
+  const paths = localPaths(dir);
+  const running = await readState(paths);
+  if (running === undefined) return undefined;
+  return handle(paths, deployment, { ...running, database: await readChoice(paths), started: false });
+}
+
+/** The own PostgreSQL of a deployment, started if need be. Returns its port; undefined for another kind of database. */
+async function startDatabase(
+  paths: LocalPaths,
+  database: DatabaseChoice,
+  password: string,
+): Promise<number | undefined> {
+  if (database.kind !== "own") return undefined;
+  const cluster = clusterOf(paths, database.programs);
+  await startPostgres(cluster, { port: await freePort(0), password });
+  return await postgresPort(cluster);
+}
+
+function clusterOf(paths: LocalPaths, programs: string): Cluster {
+  return { programs, folder: paths.postgres, log: paths.postgresLog };
+}
+
+function handle(
+  paths: LocalPaths,
+  deployment: Deployment,
+  {
+    url,
+    version,
+    database,
+    started,
+  }: { url: string; version: string; database: DatabaseChoice | undefined; started: boolean },
+): LocalHomeserver {
+  const close = async (): Promise<void> => {
+    await stopLocal(paths.root);
+  };
+  return {
+    url,
+    serverName: deployment.serverName,
+    version,
+    database: database === undefined ? "unknown" : describeDatabase(database),
+    started,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function freePort(port: number): Promise<number> {
+  const server = createServer();
+  return await new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === "EADDRINUSE";
+      const message = taken
+        ? `port ${port} is taken: stop what uses it, or give another one`
+        : `port ${port}: ${cause.message}`;
+      reject(new MatrixError(taken ? "PORT_TAKEN" : "START_FAILED", message, { cause }));
+    });
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : port));
+    });
+  });
+}
+
+/** The end of what Synapse printed and logged. */
+async function lastWords(paths: LocalPaths): Promise<string> {
+  const printed = await readFile(paths.output, "utf8").catch(() => "");
+  const words = printed.trim().split("\n").slice(-12).join("\n");
+  return words === "" ? `: see ${join(paths.folder, "synapse.log")}` : `:\n${words}`;
+}
