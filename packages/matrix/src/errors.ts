@@ -24,10 +24,12 @@ export type MatrixErrorCode =
   | "START_FAILED"
   /** A process did not end in time. */
   | "STOP_FAILED"
-  /** The deployment is running, and must not be. */
-  | "RUNNING"
-  /** The deployment is not running, and must be. */
-  | "NOT_RUNNING"
+  /** The folder or the database holds something already, and would be written over. */
+  | "NOT_EMPTY"
+  /** There is nothing to back up: the deployment never ran. */
+  | "NEVER_RAN"
+  /** A backup is damaged, incomplete, or of another program. */
+  | "BACKUP_CORRUPT"
   /** The homeserver refused a request; the message has its `errcode`. */
   | "REQUEST_REFUSED"
   /** The homeserver cannot be reached, or answers with something other than Matrix. */

@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 
+export type { BackupFacts } from "./backup/archive.ts";
+export { type Backup, type BackupOptions, backUp, type RestoreOptions, restoreBackup } from "./backup/backup.ts";
 export {
   type BridgeName,
   type DeploymentConfig,

@@ -75,6 +75,21 @@ export function createCli(): Command {
       await register(name, flags);
     });
 
+  inFolder(program, "backup", "write everything into one file, while it runs")
+    .option("-f, --file <file>", "the archive (default: backups/<server>-<time>.tar in the folder)")
+    .action(async (flags: { dir: string; file?: string }) => {
+      const { backup } = await import("./backup.ts");
+      await backup(flags);
+    });
+
+  inFolder(program, "restore", "make a deployment of a backup, in a new folder")
+    .argument("<file>", "the archive")
+    .option("--database <url>", "of an empty PostgreSQL database to restore into; also from AMI_MATRIX_DATABASE")
+    .action(async (file: string, flags: { dir: string; database?: string }) => {
+      const { restore } = await import("./backup.ts");
+      await restore(file, flags);
+    });
+
   program
     .command("install")
     .description("fetch Synapse for --local, so that up does not have to")

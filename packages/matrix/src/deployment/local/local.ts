@@ -1,7 +1,6 @@
 /** A homeserver without containers: Synapse from PyPI, and PostgreSQL of this machine. */
 
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { MatrixError } from "../../errors.ts";
 import { SYNAPSE_VERSION } from "../config/images.ts";
@@ -10,8 +9,9 @@ import { provideSecrets, SECRET_MODE } from "../secrets/secret-store.ts";
 import { readDeployment } from "../write/config-file.ts";
 import { chooseDatabase, type DatabaseChoice, describeDatabase, readChoice } from "./database.ts";
 import { localLogConfig, localUrl, overlayYaml } from "./overlay.ts";
+import { startDatabase, stopDatabase } from "./own-database.ts";
 import { type LocalPaths, localPaths } from "./paths.ts";
-import { type Cluster, postgresPort, startPostgres, stopPostgres } from "./postgres.ts";
+import { freePort } from "./ports.ts";
 import { readState, spawnSynapse, stopSynapse, waitForHealth } from "./process.ts";
 import { type InstallOptions, installSynapse } from "./synapse.ts";
 
@@ -53,13 +53,14 @@ export interface LocalHomeserver extends AsyncDisposable {
  * @throws {MatrixError} `NO_DEPLOYMENT`, `PROGRAM_MISSING`, `INSTALL_FAILED`, `PORT_TAKEN`, `DATABASE_FAILED`, `START_FAILED`
  */
 export async function startLocal(options: LocalOptions): Promise<LocalHomeserver> {
-  const { dir, version = SYNAPSE_VERSION, signal } = options;
+  const { dir, signal } = options;
   const deployment = await readDeployment(dir);
   const paths = localPaths(dir);
   await mkdir(paths.folder, { recursive: true });
   const running = await findLocal(dir);
   if (running !== undefined) return running;
-  const python = await installSynapse(options);
+  const version = options.version ?? (await readVersion(paths)) ?? SYNAPSE_VERSION;
+  const python = await installSynapse({ ...options, version });
   const database = await chooseDatabase(paths, options.database);
   const port = await freePort(options.port ?? deployment.ports.homeserver);
   const secrets = await provideSecrets(paths.secrets, deployment);
@@ -80,6 +81,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalHomeserver
     if (!(error instanceof MatrixError)) throw error;
     throw new MatrixError(error.code, `${error.message}${await lastWords(paths)}`, { cause: error });
   }
+  // A later release of this package must not upgrade the database behind its operator's back.
+  await writeFile(paths.version, `${version}\n`);
   return handle(paths, deployment, { url, version, database, started: true });
 }
 
@@ -91,8 +94,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalHomeserver
 export async function stopLocal(dir: string): Promise<boolean> {
   const paths = localPaths(dir);
   const ran = await stopSynapse(paths);
-  const database = await readChoice(paths);
-  if (database?.kind === "own") await stopPostgres(clusterOf(paths, database.programs));
+  await stopDatabase(paths, await readChoice(paths));
   return ran;
 }
 
@@ -103,22 +105,6 @@ export async function findLocal(dir: string): Promise<LocalHomeserver | undefine
   const running = await readState(paths);
   if (running === undefined) return undefined;
   return handle(paths, deployment, { ...running, database: await readChoice(paths), started: false });
-}
-
-/** The own PostgreSQL of a deployment, started if need be. Returns its port; undefined for another kind of database. */
-async function startDatabase(
-  paths: LocalPaths,
-  database: DatabaseChoice,
-  password: string,
-): Promise<number | undefined> {
-  if (database.kind !== "own") return undefined;
-  const cluster = clusterOf(paths, database.programs);
-  await startPostgres(cluster, { port: await freePort(0), password });
-  return await postgresPort(cluster);
-}
-
-function clusterOf(paths: LocalPaths, programs: string): Cluster {
-  return { programs, folder: paths.postgres, log: paths.postgresLog };
 }
 
 function handle(
@@ -145,26 +131,15 @@ function handle(
   };
 }
 
-async function freePort(port: number): Promise<number> {
-  const server = createServer();
-  return await new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const taken = cause.code === "EADDRINUSE";
-      const message = taken
-        ? `port ${port} is taken: stop what uses it, or give another one`
-        : `port ${port}: ${cause.message}`;
-      reject(new MatrixError(taken ? "PORT_TAKEN" : "START_FAILED", message, { cause }));
-    });
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : port));
-    });
-  });
-}
-
 /** The end of what Synapse printed and logged. */
 async function lastWords(paths: LocalPaths): Promise<string> {
   const printed = await readFile(paths.output, "utf8").catch(() => "");
   const words = printed.trim().split("\n").slice(-12).join("\n");
   return words === "" ? `: see ${join(paths.folder, "synapse.log")}` : `:\n${words}`;
+}
+
+/** Synapse's release that ran last. */
+export async function readVersion(paths: LocalPaths): Promise<string | undefined> {
+  const text = await readFile(paths.version, "utf8").catch(() => "");
+  return text.trim() || undefined;
 }

@@ -17,6 +17,8 @@ export interface LocalPaths {
   readonly media: string;
   /** Which database was chosen. */
   readonly database: string;
+  /** Which release of Synapse ran last. */
+  readonly version: string;
   readonly postgres: string;
   readonly postgresLog: string;
   readonly sqlite: string;
@@ -38,6 +40,7 @@ export function localPaths(dir: string): LocalPaths {
     output: join(folder, "synapse.out"),
     media: join(folder, "media"),
     database: join(folder, "database.json"),
+    version: join(folder, "synapse-version"),
     postgres: join(folder, "postgres"),
     postgresLog: join(folder, "postgres.log"),
     sqlite: join(folder, "homeserver.db"),

@@ -11,12 +11,10 @@ import type { GeneratedFile } from "../files/generated-file.ts";
 import { dataFolders, renderDeployment } from "../files/render.ts";
 import { type Owner, provideSecrets, readSecret, SECRET_FOLDER_MODE, SECRET_MODE } from "../secrets/secret-store.ts";
 import { CONFIG_FILE, readConfig } from "./config-file.ts";
+import { containerUser } from "./owner.ts";
 
 /** Digests of what was written last, by path. */
 const MANIFEST = ".ami-matrix.json";
-/** Containers must not run as root: where root deploys, this user owns data and secrets. It is Synapse's in its image. */
-const SERVICE_USER: Owner = { uid: 991, gid: 991 };
-
 /** Options of {@link writeDeployment}. */
 export interface WriteOptions {
   /** The deployment's folder. Made if missing. */
@@ -51,8 +49,7 @@ export async function writeDeployment({ dir, config }: WriteOptions): Promise<Wr
     const message = `${folder} is the deployment of ${before.serverName}, and a server cannot be renamed: use another folder`;
     throw new MatrixError("SERVER_NAME_FIXED", message);
   }
-  const owner =
-    process.getuid?.() === 0 ? SERVICE_USER : { uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
+  const owner = containerUser();
   const chownTo = process.getuid?.() === 0 ? owner : undefined;
   await mkdir(folder, { recursive: true });
   const secrets = { ...(await provideSecrets(join(folder, "secrets"), deployment, chownTo)) };
