@@ -14,7 +14,7 @@ const EXTRAS = ".backup";
 /** What the archive holds: written last, so an archive without it is incomplete. */
 const MANIFEST = "manifest.json";
 /** The database within the extras. */
-export const DUMP = "database.dump";
+const DUMP = "database.dump";
 
 /** What is known of a backup besides its files. */
 export interface BackupFacts {
