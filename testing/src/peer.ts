@@ -24,6 +24,7 @@ const places: Record<string, readonly string[]> = {
 
 /** A program the tests know how to use. `gst-launch-1.0` stands for GStreamer, `rtmpdump` for librtmp, `synapse` for the Python that has it. */
 export type PeerName =
+  | "caddy"
   | "chromium"
   | "curl"
   | "ffmpeg"

@@ -56,7 +56,7 @@ export async function installSynapse({
       );
     });
     // The binary of psycopg2 needs no compiler and no headers.
-    const packages = [`matrix-synapse[url-preview]==${version}`, "psycopg2-binary"];
+    const packages = [`matrix-synapse[redis,url-preview]==${version}`, "psycopg2-binary"];
     const args = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", ...packages];
     await run(join(temporary, "bin", "python"), args, { signal }).catch((cause: unknown) => {
       throw new MatrixError("INSTALL_FAILED", `pip could not install Synapse ${version}: ${failureText(cause)}`, {

@@ -22,6 +22,7 @@ export function nginxConf(deployment: Deployment): GeneratedFile {
   const redirect = [
     "server {",
     "\tlisten 80;",
+    "\tlisten [::]:80;",
     `\tserver_name ${sites.map(({ host }) => host).join(" ")};`,
     "\tlocation /.well-known/acme-challenge/ { root /var/www/html; }",
     "\tlocation / { return 308 https://$host$request_uri; }",
@@ -50,6 +51,7 @@ function siteBlock({ host, maxBodyBytes, framed, routes }: Site, { tls }: Deploy
     );
   const lines = [
     "listen 443 ssl http2;",
+    "listen [::]:443 ssl http2;",
     `server_name ${host};`,
     `ssl_certificate ${tls.certificate.replaceAll("{host}", host)};`,
     `ssl_certificate_key ${tls.key.replaceAll("{host}", host)};`,
