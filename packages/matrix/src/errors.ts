@@ -22,6 +22,8 @@ export type MatrixErrorCode =
   | "DATABASE_FAILED"
   /** Synapse ended, or did not answer in time; the message has the end of its log. */
   | "START_FAILED"
+  /** The new release did not start; what was there before is back, and the backup is kept. */
+  | "UPGRADE_FAILED"
   /** A process did not end in time. */
   | "STOP_FAILED"
   /** The folder or the database holds something already, and would be written over. */

@@ -18,6 +18,7 @@ export {
 export { type Deployment, resolveDeployment } from "./config/resolve.ts";
 export { findLocal, type LocalHomeserver, type LocalOptions, startLocal, stopLocal } from "./local/local.ts";
 export { type InstallOptions, installSynapse } from "./local/synapse.ts";
+export { type Upgrade, type UpgradeOptions, upgrade } from "./upgrade/upgrade.ts";
 export { type RegisterOptions, registerUser } from "./users/register.ts";
 export { readDeployment } from "./write/config-file.ts";
 export { type WriteOptions, type WrittenDeployment, writeDeployment } from "./write/write-deployment.ts";

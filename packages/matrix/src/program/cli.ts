@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { InitFlags } from "./init.ts";
 import type { RegisterFlags } from "./register.ts";
 import type { UpFlags } from "./up.ts";
+import type { UpgradeFlags } from "./upgrade.ts";
 import { packageVersion } from "./version.ts";
 
 const EXAMPLES = `
@@ -88,6 +89,14 @@ export function createCli(): Command {
     .action(async (file: string, flags: { dir: string; database?: string }) => {
       const { restore } = await import("./backup.ts");
       await restore(file, flags);
+    });
+
+  inFolder(program, "upgrade", "change to another release of Synapse; a backup is made first, and what fails is undone")
+    .option("--to <version>", "the release (default: the one that this ami-matrix is tested with)")
+    .option("--cache <folder>", "with --local: where Synapse is installed")
+    .action(async (flags: UpgradeFlags) => {
+      const { runUpgrade } = await import("./upgrade.ts");
+      await runUpgrade(flags);
     });
 
   program

@@ -1,4 +1,4 @@
-/** The container images that a deployment uses unless told otherwise, with fixed versions: `upgrade` changes them on purpose. */
+/** The container images that a deployment uses unless told otherwise, with fixed releases: only `upgrade` changes them. */
 
 import type { ImageName } from "./deployment-config.ts";
 
@@ -21,6 +21,11 @@ export const DEFAULT_IMAGES: Readonly<Record<ImageName, string>> = {
   postgres: "docker.io/library/postgres:17-alpine",
   redis: "docker.io/valkey/valkey:9.1.1-alpine",
   slack: "dock.mau.dev/mautrix/slack:v0.2608.0",
-  synapse: `ghcr.io/element-hq/synapse:v${SYNAPSE_VERSION}`,
+  synapse: synapseImage(SYNAPSE_VERSION),
   telegram: "dock.mau.dev/mautrix/telegram:v0.2608.0",
 };
+
+/** Synapse's image of a release. */
+export function synapseImage(version: string): string {
+  return `ghcr.io/element-hq/synapse:v${version}`;
+}

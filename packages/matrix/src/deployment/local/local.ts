@@ -64,22 +64,22 @@ export async function startLocal(options: LocalOptions): Promise<LocalHomeserver
   const database = await chooseDatabase(paths, options.database);
   const port = await freePort(options.port ?? deployment.ports.homeserver);
   const secrets = await provideSecrets(paths.secrets, deployment);
-  const databasePort = await startDatabase(paths, database, secrets.postgres ?? "");
   await mkdir(paths.media, { recursive: true, mode: 0o700 });
-  await writeFile(paths.logConfig, localLogConfig(paths));
-  await writeFile(paths.overlay, overlayYaml(deployment, { paths, port, database, databasePort, secrets }), {
-    mode: SECRET_MODE,
-  });
-  await chmod(paths.overlay, SECRET_MODE);
   const url = localUrl(port);
   try {
     options.say?.(`Synapse ${version} on ${describeDatabase(database)}`);
+    const databasePort = await startDatabase(paths, database, secrets.postgres ?? "");
+    await writeFile(paths.logConfig, localLogConfig(paths));
+    await writeFile(paths.overlay, overlayYaml(deployment, { paths, port, database, databasePort, secrets }), {
+      mode: SECRET_MODE,
+    });
+    await chmod(paths.overlay, SECRET_MODE);
     const { ended } = await spawnSynapse(paths, python, { url, version });
     await waitForHealth(url, ended, { deadline: START_DEADLINE, signal });
   } catch (error) {
     await stopLocal(dir);
-    if (!(error instanceof MatrixError)) throw error;
-    throw new MatrixError(error.code, `${error.message}${await lastWords(paths)}`, { cause: error });
+    if (!(error instanceof MatrixError) || error.code !== "START_FAILED") throw error;
+    throw new MatrixError("START_FAILED", `${error.message}${await lastWords(paths)}`, { cause: error });
   }
   // A later release of this package must not upgrade the database behind its operator's back.
   await writeFile(paths.version, `${version}\n`);
