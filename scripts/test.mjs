@@ -29,6 +29,7 @@ const peers = [
   { program: "rtmpdump", packages: ["rtmpdump"] },
   { program: "nginx", packages: ["nginx-light"], or: ["/usr/sbin/nginx"] },
   { program: "caddy", packages: ["caddy"] },
+  { program: "turnserver", packages: ["coturn"] },
   { program: "openssl", packages: ["openssl"] },
   { program: "curl", packages: ["curl"] },
   { program: "initdb", packages: ["postgresql"], or: globSync("/usr/lib/postgresql/*/bin/initdb") },

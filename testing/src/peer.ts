@@ -35,6 +35,7 @@ export type PeerName =
   | "postgres"
   | "rtmpdump"
   | "synapse"
+  | "turnserver"
   | "wrk";
 
 /**

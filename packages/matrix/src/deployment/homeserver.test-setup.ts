@@ -64,3 +64,10 @@ export async function login(url: string, user: string): Promise<string> {
 export async function registrationSecret(dir: string): Promise<string> {
   return (await readFile(join(dir, "secrets", "registration"), "utf8")).trim();
 }
+
+/** Everything that an iterable gives. */
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}

@@ -16,6 +16,8 @@ export {
   type TurnConfig,
 } from "./config/deployment-config.ts";
 export { type Deployment, resolveDeployment } from "./config/resolve.ts";
+export { type ExamineOptions, examine } from "./doctor/doctor.ts";
+export type { CheckName, Finding, FindingLevel } from "./doctor/finding.ts";
 export { findLocal, type LocalHomeserver, type LocalOptions, startLocal, stopLocal } from "./local/local.ts";
 export { type InstallOptions, installSynapse } from "./local/synapse.ts";
 export { type Upgrade, type UpgradeOptions, upgrade } from "./upgrade/upgrade.ts";

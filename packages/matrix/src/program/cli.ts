@@ -1,6 +1,7 @@
 /** The command line of `ami-matrix`. What a command needs is loaded when it is given. */
 
 import { Command } from "commander";
+import type { DoctorFlags } from "./doctor.ts";
 import type { InitFlags } from "./init.ts";
 import type { RegisterFlags } from "./register.ts";
 import type { UpFlags } from "./up.ts";
@@ -89,6 +90,24 @@ export function createCli(): Command {
     .action(async (file: string, flags: { dir: string; database?: string }) => {
       const { restore } = await import("./backup.ts");
       await restore(file, flags);
+    });
+
+  program
+    .command("doctor")
+    .description("look at a homeserver as an operator would, and say what to do")
+    .argument("[server]", "its name, e.g. example.org, or a URL (default: that of the folder)")
+    .option("-d, --dir <folder>", "the deployment's folder, where it is on this machine")
+    .option("--token-file <file>", "an access token of any account: files and TURN are looked at, too")
+    .option(
+      "--connect-to <from=to>",
+      "host:port=host:port, instead of what DNS says; may be given several times",
+      collect,
+    )
+    .option("--ca <file>", "certificates to trust besides the usual ones, PEM")
+    .option("--json", "for programs: a finding a line")
+    .action(async (server: string | undefined, flags: DoctorFlags) => {
+      const { doctor } = await import("./doctor.ts");
+      await doctor(server, flags);
     });
 
   inFolder(program, "upgrade", "change to another release of Synapse; a backup is made first, and what fails is undone")

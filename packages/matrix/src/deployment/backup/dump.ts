@@ -60,10 +60,16 @@ export async function loadLocal(database: LocalDatabase, file: string): Promise<
   }
   const { args, env } = connection(database);
   const count = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
-  const tables = await use("psql", ["-X", "-A", "-t", ...args, "-c", count], env);
+  const tables = await queryLocal(database, count);
   if (tables.trim() !== "0")
     throw new MatrixError("NOT_EMPTY", `the database has ${tables.trim()} tables: restore into an empty one`);
   await use("pg_restore", [...RESTORE_OPTIONS, ...args, file], env);
+}
+
+/** Asks a local PostgreSQL. Columns are separated by `|`. */
+export async function queryLocal(database: LocalDatabase, sql: string): Promise<string> {
+  const { args, env } = connection(database);
+  return await use("psql", ["-X", "-A", "-t", ...args, "-c", sql], env);
 }
 
 /** Writes the database of a deployment in containers to a file. */

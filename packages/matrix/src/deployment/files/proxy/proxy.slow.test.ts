@@ -1,19 +1,15 @@
 /** The generated proxy configurations in a real nginx and a real Caddy: both have to do the same. */
 
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { promisify } from "node:util";
 import { peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newFolder } from "../../homeserver.test-setup.ts";
 import { type DeploymentConfig, writeDeployment } from "../../index.ts";
-import { freePort } from "../../local/ports.ts";
-
-const run = promisify(execFile);
+import { ended, makeCertificate, proxies, type RunningProxy } from "./proxy.test-setup.ts";
 
 /** What is asked of a proxy, and what it says. */
 interface Exchange {
@@ -22,61 +18,11 @@ interface Exchange {
   readonly body: string;
 }
 
-interface Proxy {
-  readonly port: number;
-  readonly process: ChildProcess;
-}
-
-/** How each proxy is started with a generated configuration, on a free port instead of 443. */
-const proxies: Record<"nginx" | "caddy", (dir: string) => Promise<Proxy>> = {
-  async nginx(dir) {
-    const port = await freePort(0);
-    const generated = await readFile(join(dir, "proxy", "nginx.conf"), "utf8");
-    const moved = generated
-      .replaceAll(/^\tlisten \[::\].*\n/gm, "")
-      .replaceAll("listen 443", `listen 127.0.0.1:${port}`)
-      .replaceAll("listen 80;", `listen 127.0.0.1:${await freePort(0)};`);
-    const file = join(dir, "nginx.conf");
-    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-      (name) => `${name}_temp_path ${join(dir, name)};`,
-    );
-    const http = [...paths, "access_log off;", "server_names_hash_bucket_size 128;", moved].join("\n");
-    await writeFile(
-      file,
-      `daemon off; pid ${join(dir, "nginx.pid")}; error_log stderr notice; events {}\nhttp {\n${http}\n}\n`,
-    );
-    const nginx = peer("nginx") ?? "nginx";
-    await run(nginx, ["-t", "-p", dir, "-c", file]);
-    return { port, process: await started(nginx, ["-p", dir, "-c", file], "start worker processes") };
-  },
-  async caddy(dir) {
-    const port = await freePort(0);
-    const generated = await readFile(join(dir, "proxy", "Caddyfile"), "utf8");
-    const options = `admin off\n\thttps_port ${port}\n\thttp_port ${await freePort(0)}\n\tlocal_certs\n\tskip_install_trust\n\tdefault_bind 127.0.0.1`;
-    const moved = generated.includes("{\n\temail")
-      ? generated.replace("{\n", `{\n\t${options}\n`)
-      : `{\n\t${options}\n}\n${generated}`;
-    const file = join(dir, "Caddyfile");
-    await writeFile(file, moved);
-    const environment = {
-      ...process.env,
-      XDG_DATA_HOME: join(dir, "caddy"),
-      XDG_CONFIG_HOME: join(dir, "caddy"),
-      HOME: dir,
-    };
-    const args = ["run", "--adapter", "caddyfile", "--config", file];
-    return {
-      port,
-      process: await started(peer("caddy") ?? "caddy", args, "serving initial configuration", environment),
-    };
-  },
-};
-
 describe.each(["nginx", "caddy"] as const)("%s", (name) => {
   describe.skipIf(peer(name) === null || peer("openssl") === null)("with everything switched on", () => {
     let dir: string;
     let upstream: Server;
-    let proxy: Proxy;
+    let proxy: RunningProxy;
 
     beforeAll(async () => {
       dir = await newFolder();
@@ -98,9 +44,7 @@ describe.each(["nginx", "caddy"] as const)("%s", (name) => {
         ports: { homeserver: port, element: port },
         tls: { certificate: join(dir, "cert.pem"), key: join(dir, "key.pem") },
       };
-      const subject = ["-subj", "/CN=example.test", "-days", "2"];
-      const key = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-      await run("openssl", ["req", ...key, ...subject, "-keyout", join(dir, "key.pem"), "-out", join(dir, "cert.pem")]);
+      await makeCertificate(dir, ["example.test"]);
       await writeDeployment({ dir, config });
       proxy = await proxies[name](dir);
     });
@@ -191,30 +135,3 @@ describe.each(["nginx", "caddy"] as const)("%s", (name) => {
     });
   });
 });
-
-/** Starts a program and waits until it says that it is ready. */
-async function started(
-  program: string,
-  args: readonly string[],
-  ready: string,
-  env = process.env,
-): Promise<ChildProcess> {
-  const child = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  await new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", () => reject(new Error(said)));
-    child.stderr?.on("data", (chunk: Buffer) => {
-      said += chunk;
-      if (said.includes(ready)) resolve();
-    });
-  });
-  return child;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await exit;
-}
