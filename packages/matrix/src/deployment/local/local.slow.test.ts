@@ -1,7 +1,8 @@
 /** A homeserver without containers: a real Synapse from the generated homeserver.yaml, on a real PostgreSQL. */
 
-import { rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { matrixCache as cache, peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -74,6 +75,19 @@ describe.skipIf(noHomeserver)("on PostgreSQL", () => {
   test("starting it again finds it, and so does another program", async () => {
     expect(await startLocal({ dir, cache })).toMatchObject({ url: homeserver.url, started: false });
     expect((await findLocal(dir))?.url).toBe(homeserver.url);
+  });
+
+  test("no secret and no token is in its log", async () => {
+    const log =
+      (await readFile(join(dir, "local", "synapse.log"), "utf8")) +
+      (await readFile(join(dir, "local", "synapse.out"), "utf8"));
+    expect(log).toContain("Synapse");
+    const secrets = await readdir(join(dir, "secrets"));
+    for (const name of secrets.filter((each) => !each.includes("."))) {
+      expect(log).not.toContain((await readFile(join(dir, "secrets", name), "utf8")).trim());
+    }
+    expect(log).not.toContain(await login(homeserver.url, "ada"));
+    expect(log).not.toContain(password);
   });
 
   test("stopped, it takes no other database, which would be empty; started again, it knows its accounts", async () => {
