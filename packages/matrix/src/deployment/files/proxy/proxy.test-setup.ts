@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { peer } from "@ami-streams/testing";
@@ -16,9 +17,9 @@ export interface RunningProxy {
 }
 
 /** How each proxy is started with a generated configuration, on a free port instead of 443. */
-export const proxies: Record<"nginx" | "caddy", (dir: string) => Promise<RunningProxy>> = {
-  async nginx(dir) {
-    const port = await freePort(0);
+export const proxies: Record<"nginx" | "caddy", (dir: string, port?: number) => Promise<RunningProxy>> = {
+  async nginx(dir, wanted = 0) {
+    const port = await freePort(wanted);
     const generated = await readFile(join(dir, "proxy", "nginx.conf"), "utf8");
     const moved = generated
       .replaceAll(/^\tlisten \[::\].*\n/gm, "")
@@ -40,8 +41,8 @@ export const proxies: Record<"nginx" | "caddy", (dir: string) => Promise<Running
       process: await started(nginx, ["-p", dir, "-c", file], (said) => said.includes("start worker processes")),
     };
   },
-  async caddy(dir) {
-    const port = await freePort(0);
+  async caddy(dir, wanted = 0) {
+    const port = await freePort(wanted);
     const generated = await readFile(join(dir, "proxy", "Caddyfile"), "utf8");
     const options = `admin off\n\thttps_port ${port}\n\thttp_port ${await freePort(0)}\n\tlocal_certs\n\tskip_install_trust\n\tdefault_bind 127.0.0.1`;
     const moved = generated.includes("{\n\temail")
@@ -114,7 +115,10 @@ export async function makeCertificate(dir: string, names: readonly string[]): Pr
   ]);
   await run("openssl", ["req", ...key, "-subj", "/CN=test", "-keyout", join(dir, "key.pem"), "-out", request]);
   const extensions = join(dir, "extensions");
-  await writeFile(extensions, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}\n`);
+  await writeFile(
+    extensions,
+    `subjectAltName=${names.map((name) => `${isIP(name) === 0 ? "DNS" : "IP"}:${name}`).join(",")}\n`,
+  );
   const signing = ["-CA", ca, "-CAkey", caKey, "-CAcreateserial", "-days", "60", "-extfile", extensions];
   await run("openssl", ["x509", "-req", "-in", request, ...signing, "-out", cert]);
   return await readFile(ca, "utf8");
