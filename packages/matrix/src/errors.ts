@@ -16,6 +16,8 @@ export type MatrixErrorCode =
   | "PROGRAM_MISSING"
   /** Synapse could not be installed from PyPI, see `cause`. */
   | "INSTALL_FAILED"
+  /** Another process is starting or stopping the deployment. */
+  | "BUSY"
   /** A port is taken by another program. */
   | "PORT_TAKEN"
   /** PostgreSQL could not be started or reached, see `cause`. */

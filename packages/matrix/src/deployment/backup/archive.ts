@@ -38,7 +38,7 @@ interface Manifest extends BackupFacts {
 /** What runs, can be made again, or is in the dump. Paths in the deployment's folder. */
 const LEFT_OUT = [
   /^data\/postgres(\/|$)/,
-  /^local\/(postgres|state\.json|homeserver\.(db|pid|yaml)|.*\.(log|out))/,
+  /^local\/(postgres|lock$|state\.json|homeserver\.(db|pid|yaml)|.*\.(log|out))/,
   /^backups(\/|$)/,
   /\.(tmp|partial)(\/|$)/,
 ];

@@ -90,6 +90,27 @@ describe.skipIf(noHomeserver)("on PostgreSQL", () => {
     expect(log).not.toContain(password);
   });
 
+  test("of two who start it at once, one does; killed with its database, it starts again and has lost nothing", async () => {
+    const token = await login(homeserver.url, "ada");
+    const { body: room } = await ask("_matrix/client/v3/createRoom", { token, body: {} });
+    const message = `_matrix/client/v3/rooms/${encodeURIComponent(room.room_id)}/send/m.room.message/1`;
+    const sent = await ask(message, { token, method: "PUT", body: { msgtype: "m.text", body: "Before" } });
+    const { pid } = JSON.parse(await readFile(join(dir, "local", "state.json"), "utf8"));
+    const postmaster = Number(
+      (await readFile(join(dir, "local", "postgres", "postmaster.pid"), "utf8")).split("\n")[0],
+    );
+    for (const process_ of [pid, postmaster]) process.kill(process_, "SIGKILL");
+    const starts = await Promise.allSettled([1, 2].map(() => startLocal({ dir, cache, port: 0 })));
+    const [started] = starts.filter((start) => start.status === "fulfilled");
+    const [refused] = starts.filter((start) => start.status === "rejected");
+    expect(starts.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    expect(refused?.reason).toMatchObject({ code: "BUSY" });
+    homeserver = started?.value ?? homeserver;
+    expect(homeserver.started).toBe(true);
+    const event = `_matrix/client/v3/rooms/${encodeURIComponent(room.room_id)}/event/${encodeURIComponent(sent.body.event_id)}`;
+    expect((await ask(event, { token })).body.content.body).toBe("Before");
+  });
+
   test("stopped, it takes no other database, which would be empty; started again, it knows its accounts", async () => {
     await homeserver.close();
     expect(await findLocal(dir)).toBeUndefined();

@@ -8,11 +8,12 @@ import type { Deployment } from "../config/resolve.ts";
 import { provideSecrets, SECRET_MODE } from "../secrets/secret-store.ts";
 import { readDeployment } from "../write/config-file.ts";
 import { chooseDatabase, type DatabaseChoice, describeDatabase, readChoice } from "./database.ts";
+import { alone } from "./lock.ts";
 import { localLogConfig, localUrl, overlayYaml } from "./overlay.ts";
 import { startDatabase, stopDatabase } from "./own-database.ts";
 import { type LocalPaths, localPaths } from "./paths.ts";
 import { freePort } from "./ports.ts";
-import { readState, spawnSynapse, stopSynapse, waitForHealth } from "./process.ts";
+import { comesUp, readState, spawnSynapse, stopSynapse, waitForHealth } from "./process.ts";
 import { type InstallOptions, installSynapse } from "./synapse.ts";
 
 /** Milliseconds that Synapse may take until it answers: a first start makes its tables. */
@@ -50,15 +51,27 @@ export interface LocalHomeserver extends AsyncDisposable {
 /**
  * Starts the homeserver of a deployment on this machine and waits until it answers. One that runs is left running.
  *
- * @throws {MatrixError} `NO_DEPLOYMENT`, `PROGRAM_MISSING`, `INSTALL_FAILED`, `PORT_TAKEN`, `DATABASE_FAILED`, `START_FAILED`
+ * @throws {MatrixError} `NO_DEPLOYMENT`, `BUSY`, `PROGRAM_MISSING`, `INSTALL_FAILED`, `PORT_TAKEN`, `DATABASE_FAILED`, `START_FAILED`
  */
 export async function startLocal(options: LocalOptions): Promise<LocalHomeserver> {
-  const { dir, signal } = options;
+  const { dir } = options;
   const deployment = await readDeployment(dir);
   const paths = localPaths(dir);
   await mkdir(paths.folder, { recursive: true });
-  const running = await findLocal(dir);
-  if (running !== undefined) return running;
+  return await alone(paths, async () => {
+    const state = await readState(paths);
+    if (state !== undefined) {
+      // It may be starting still, or about to end.
+      if (await comesUp(paths, state, START_DEADLINE))
+        return handle(paths, deployment, { ...state, database: await readChoice(paths), started: false });
+      await stopSynapse(paths);
+    }
+    return await start(deployment, paths, options);
+  });
+}
+
+async function start(deployment: Deployment, paths: LocalPaths, options: LocalOptions): Promise<LocalHomeserver> {
+  const { signal, say } = options;
   const version = options.version ?? (await readVersion(paths)) ?? SYNAPSE_VERSION;
   const python = await installSynapse({ ...options, version });
   const database = await chooseDatabase(paths, options.database);
@@ -67,17 +80,16 @@ export async function startLocal(options: LocalOptions): Promise<LocalHomeserver
   await mkdir(paths.media, { recursive: true, mode: 0o700 });
   const url = localUrl(port);
   try {
-    options.say?.(`Synapse ${version} on ${describeDatabase(database)}`);
+    say?.(`Synapse ${version} on ${describeDatabase(database)}`);
     const databasePort = await startDatabase(paths, database, secrets.postgres ?? "");
     await writeFile(paths.logConfig, localLogConfig(paths));
-    await writeFile(paths.overlay, overlayYaml(deployment, { paths, port, database, databasePort, secrets }), {
-      mode: SECRET_MODE,
-    });
+    const overlay = overlayYaml(deployment, { paths, port, database, databasePort, secrets });
+    await writeFile(paths.overlay, overlay, { mode: SECRET_MODE });
     await chmod(paths.overlay, SECRET_MODE);
     const { ended } = await spawnSynapse(paths, python, { url, version });
     await waitForHealth(url, ended, { deadline: START_DEADLINE, signal });
   } catch (error) {
-    await stopLocal(dir);
+    await stop(paths);
     if (!(error instanceof MatrixError) || error.code !== "START_FAILED") throw error;
     throw new MatrixError("START_FAILED", `${error.message}${await lastWords(paths)}`, { cause: error });
   }
@@ -90,9 +102,16 @@ export async function startLocal(options: LocalOptions): Promise<LocalHomeserver
  * Stops the homeserver of a deployment and its PostgreSQL. Nothing happens where they do not run.
  *
  * @returns whether it ran.
+ * @throws {MatrixError} `BUSY`, `STOP_FAILED`
  */
 export async function stopLocal(dir: string): Promise<boolean> {
   const paths = localPaths(dir);
+  // It never ran: there is no folder to lock.
+  if ((await readChoice(paths)) === undefined) return false;
+  return await alone(paths, () => stop(paths));
+}
+
+async function stop(paths: LocalPaths): Promise<boolean> {
   const ran = await stopSynapse(paths);
   await stopDatabase(paths, await readChoice(paths));
   return ran;

@@ -22,6 +22,8 @@ export interface LocalPaths {
   readonly postgres: string;
   readonly postgresLog: string;
   readonly sqlite: string;
+  /** Which process starts or stops it. */
+  readonly lock: string;
   /** What runs. */
   readonly state: string;
   readonly secrets: string;
@@ -44,6 +46,7 @@ export function localPaths(dir: string): LocalPaths {
     postgres: join(folder, "postgres"),
     postgresLog: join(folder, "postgres.log"),
     sqlite: join(folder, "homeserver.db"),
+    lock: join(folder, "lock"),
     state: join(folder, "state.json"),
     secrets: join(root, "secrets"),
   };

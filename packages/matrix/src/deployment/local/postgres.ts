@@ -2,6 +2,7 @@
 
 import { access, chown, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { MatrixError } from "../../errors.ts";
 import { type Owner, SECRET_MODE } from "../secrets/secret-store.ts";
 import { failureText, findProgram, run } from "./programs.ts";
@@ -10,6 +11,8 @@ import { failureText, findProgram, run } from "./programs.ts";
 export const DATABASE = "synapse";
 /** Seconds that PostgreSQL may take to start or to end. */
 const DEADLINE = 60;
+/** Milliseconds after which a start is tried again. */
+const RETRY = 200;
 
 /** A cluster on disk. */
 export interface Cluster {
@@ -27,8 +30,23 @@ export async function startPostgres(
 ): Promise<void> {
   const user = await serverUser();
   if (!(await exists(join(cluster.folder, "PG_VERSION")))) await initialise(cluster, password, user);
-  if (!(await runs(cluster, user))) await start(cluster, port, user);
+  const late = performance.now() + DEADLINE * 1000;
+  while (!(await accepts(cluster))) {
+    if (!(await runs(cluster, user))) await start(cluster, port, user);
+    // One that starts still, or that was killed and is not gone yet.
+    else if (performance.now() < late) await delay(RETRY);
+    else throw new MatrixError("DATABASE_FAILED", `PostgreSQL takes no connections: see ${cluster.log}`);
+  }
   await provideDatabase(cluster, (await postgresPort(cluster)) ?? port, password);
+}
+
+async function accepts(cluster: Cluster): Promise<boolean> {
+  const port = await postgresPort(cluster);
+  if (port === undefined) return false;
+  return await run(join(cluster.programs, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", String(port)]).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function start(cluster: Cluster, port: number, user: Owner | undefined): Promise<void> {
@@ -36,13 +54,20 @@ async function start(cluster: Cluster, port: number, user: Owner | undefined): P
   if (user !== undefined) await chown(cluster.log, user.uid, user.gid);
   const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories=''"];
   const options = settings.map((setting) => `-c ${setting}`).join(" ");
-  await control(cluster, ["start", "-w", "-t", String(DEADLINE), "-l", cluster.log, "-o", options], user).catch(
-    async (cause: unknown) => {
+  const late = performance.now() + DEADLINE * 1000;
+  for (;;) {
+    try {
+      await control(cluster, ["start", "-w", "-t", String(DEADLINE), "-l", cluster.log, "-o", options], user);
+      return;
+    } catch (cause) {
       const log = await readFile(cluster.log, "utf8").catch(() => "");
       const end = log.trim().split("\n").slice(-5).join("\n");
-      throw new MatrixError("DATABASE_FAILED", `PostgreSQL did not start:\n${end || failureText(cause)}`, { cause });
-    },
-  );
+      // What a killed server had started notices that it is gone, and ends, within a moment.
+      if (/is still in use|already exists/.test(end) && performance.now() < late) await delay(RETRY);
+      else
+        throw new MatrixError("DATABASE_FAILED", `PostgreSQL did not start:\n${end || failureText(cause)}`, { cause });
+    }
+  }
 }
 
 /** Makes the database if it is not there. A start that was broken off may have left it out. */
@@ -65,7 +90,9 @@ async function provideDatabase(cluster: Cluster, port: number, password: string)
 export async function stopPostgres(cluster: Cluster): Promise<void> {
   const user = await serverUser();
   if (!(await runs(cluster, user))) return;
-  await control(cluster, ["stop", "-w", "-m", "fast", "-t", String(DEADLINE)], user).catch((cause: unknown) => {
+  await control(cluster, ["stop", "-w", "-m", "fast", "-t", String(DEADLINE)], user).catch(async (cause: unknown) => {
+    // One that was killed meanwhile leaves its pid file, which pg_ctl takes for a failure.
+    if (!(await runs(cluster, user))) return;
     throw new MatrixError("STOP_FAILED", `PostgreSQL did not end: ${failureText(cause)}`, { cause });
   });
 }

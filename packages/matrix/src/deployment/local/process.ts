@@ -67,7 +67,7 @@ export async function stopSynapse(paths: LocalPaths): Promise<boolean> {
   return state !== undefined;
 }
 
-/** Waits until the homeserver answers. What it does not answer in time, or ends before, is told with the end of its log. */
+/** Waits until the homeserver answers. What it does not answer in time, or ends before, is an error. */
 export async function waitForHealth(
   url: string,
   ended: Promise<string>,
@@ -81,14 +81,27 @@ export async function waitForHealth(
   while (performance.now() < late) {
     signal?.throwIfAborted();
     if (end !== undefined) throw new MatrixError("START_FAILED", `Synapse ended (${end})`);
-    const healthy = await fetch(new URL("health", url), { signal: AbortSignal.timeout(2_000) }).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (healthy) return;
+    if (await isHealthy(url)) return;
     await Promise.race([ended, delay(LOOK)]);
   }
   throw new MatrixError("START_FAILED", `Synapse did not answer within ${deadline / 1000} s`);
+}
+
+/** Whether the homeserver of a deployment answers, be it after a while; false when it ends instead, or takes too long. */
+export async function comesUp(paths: LocalPaths, { pid, url }: LocalState, deadline: number): Promise<boolean> {
+  const late = performance.now() + deadline;
+  while (performance.now() < late && (await isOurs(pid, paths))) {
+    if (await isHealthy(url)) return true;
+    await delay(LOOK);
+  }
+  return false;
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  return await fetch(new URL("health", url), { signal: AbortSignal.timeout(2_000) }).then(
+    (response) => response.ok,
+    () => false,
+  );
 }
 
 /** Whether a process is Synapse with our configuration: ids are given to other programs again. */
