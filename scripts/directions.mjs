@@ -33,8 +33,8 @@ function directionViolations() {
     }
     for (const file of globSync("{src,bench,test}/**/*.ts", { cwd: folder })) {
       const path = join(folder, file);
-      // `testing.ts` and `testing/` hold what tests of a package share; nothing that is published imports them.
-      const test = /\.test\.ts$|^bench|^test|(^|\/)testing(\/|\.ts$)/.test(file.split(sep).join("/"));
+      // `testing.ts`, `testing/` and `x.test-setup.ts` hold what tests of a package share; nothing that is published imports them.
+      const test = /\.test(-setup)?\.ts$|^bench|^test|(^|\/)testing(\/|\.ts$)/.test(file.split(sep).join("/"));
       for (const { fileName } of ts.preProcessFile(readFileSync(path, "utf8"), true, true).importedFiles) {
         const where = relative(root, path);
         if (fileName.startsWith(".") && relative(folder, resolve(dirname(path), fileName)).startsWith("..")) {
