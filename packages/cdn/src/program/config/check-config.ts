@@ -12,20 +12,20 @@ export type CheckResult =
 export function checkConfig(input: unknown): CheckResult {
   // Valibot takes a list for an object.
   if (Array.isArray(input)) return { problems: ["the config must be an object"] };
-  const problems: string[] = [];
+  const problems = new Set<string>();
   for (let rest = input; ; ) {
     const result = v.safeParse(edgeConfigSchema, rest);
-    if (result.success) return problems.length === 0 ? { config: result.output } : { problems };
-    // Valibot names one key of an object that it does not know, and no other.
+    if (result.success) return problems.size === 0 ? { config: result.output } : { problems: [...problems] };
+    for (const issue of result.issues) problems.add(lineOf(pathOf(issue), issue.message));
+    // Valibot names one key of an object that it does not know, and no other: the next one shows when that is gone.
     const unknown = result.issues.filter((issue) => issue.type === "strict_object" && issue.expected === "never");
-    const told = unknown.length > 0 ? unknown : result.issues;
-    problems.push(...told.map((issue) => lineOf(pathOf(issue), issue.message)));
-    if (unknown.length === 0) return { problems };
-    for (const { path = [] } of unknown)
+    if (unknown.length === 0) return { problems: [...problems] };
+    for (const { path = [] } of unknown) {
       rest = without(
         rest,
         path.map(({ key }) => key as string | number),
       );
+    }
   }
 }
 
