@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 // peers for seconds, `x.browser.test.ts` drives a real Chromium.
 const slow = "**/*.slow.test.ts";
 const browser = "**/*.browser.test.ts";
+// The package manager's store links to every project that installs from it, this one too.
+const elsewhere = ["**/node_modules/**", "**/.tools/**"];
 const anywhere = [
   "packages/*/{src,test}/**/*.test.ts",
   "examples/*/{src,test}/**/*.test.ts",
@@ -27,7 +29,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: anywhere,
-          exclude: [slow, browser, "**/node_modules/**"],
+          exclude: [slow, browser, ...elsewhere],
           testTimeout: 20_000,
           expect: expectations,
         },
@@ -38,7 +40,7 @@ export default defineConfig({
           name: "integration",
           expect: expectations,
           include: [slow],
-          exclude: ["**/node_modules/**"],
+          exclude: elsewhere,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           execArgv: ["--conditions=@ami-streams/source"],
@@ -50,7 +52,7 @@ export default defineConfig({
           name: "browser",
           expect: expectations,
           include: [browser],
-          exclude: ["**/node_modules/**"],
+          exclude: elsewhere,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
