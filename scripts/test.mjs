@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { main, root, run, SetupError, say, setup } from "./lib/setup.mjs";
 
@@ -32,7 +32,7 @@ const peers = [
   { program: "turnserver", packages: ["coturn"] },
   { program: "openssl", packages: ["openssl"] },
   { program: "curl", packages: ["curl"] },
-  { program: "initdb", packages: ["postgresql"], or: globSync("/usr/lib/postgresql/*/bin/initdb") },
+  { program: "initdb", packages: ["postgresql"], or: installedReleases("/usr/lib/postgresql", "bin/initdb") },
   { program: "python3", packages: ["python3", "python3-venv"], works: ["-c", "import ensurepip, venv"] },
 ];
 
@@ -130,4 +130,9 @@ function present({ program, or = [], path, works }) {
 function inPath(name) {
   if (name.includes("/")) return existsSync(name);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, name)));
+}
+
+/** A program of each release of something that has a folder for each. */
+function installedReleases(folder, program) {
+  return existsSync(folder) ? readdirSync(folder).map((release) => join(folder, release, program)) : [];
 }
