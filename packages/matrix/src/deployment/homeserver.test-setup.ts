@@ -3,10 +3,7 @@
 import { chmod, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { peer } from "@ami-streams/testing";
 
-/** Whether tests with Synapse on PostgreSQL have to be skipped. */
-export const noHomeserver = peer("synapse") === null || peer("postgres") === null;
 /** Of every account in tests. */
 export const password = "correct horse battery staple";
 

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { matrixCache as cache, peer } from "@ami-streams/testing";
 import * as tar from "tar";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { login, newFolder, noHomeserver, password, registrationSecret, request } from "../homeserver.test-setup.ts";
+import { login, newFolder, password, registrationSecret, request } from "../homeserver.test-setup.ts";
 import {
   backUp,
   type LocalHomeserver,
@@ -18,6 +18,7 @@ import {
   writeDeployment,
 } from "../index.ts";
 import { findProgram, postgresFolders } from "../local/programs.ts";
+import { noHomeserver } from "../no-homeserver.test-setup.ts";
 
 const run = promisify(execFile);
 

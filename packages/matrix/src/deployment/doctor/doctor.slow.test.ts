@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { matrixCache as cache, peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, makeCertificate, proxies, type RunningProxy, started } from "../files/proxy/proxy.test-setup.ts";
-import { all, login, newFolder, noHomeserver, password, registrationSecret } from "../homeserver.test-setup.ts";
+import { all, login, newFolder, password, registrationSecret } from "../homeserver.test-setup.ts";
 import { type ExamineOptions, examine, registerUser, startLocal, stopLocal, writeDeployment } from "../index.ts";
 import { freePort } from "../local/ports.ts";
+import { noHomeserver } from "../no-homeserver.test-setup.ts";
 import { answersStun } from "./stun.ts";
 
 describe.skipIf(noHomeserver || peer("nginx") === null || peer("openssl") === null)("a deployment behind nginx", () => {

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { matrixCache as cache, peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, makeCertificate, proxies, type RunningProxy } from "../files/proxy/proxy.test-setup.ts";
-import { login, newFolder, noHomeserver, password, registrationSecret, request } from "../homeserver.test-setup.ts";
+import { login, newFolder, password, registrationSecret, request } from "../homeserver.test-setup.ts";
 import { registerUser, startLocal, stopLocal, writeDeployment } from "../index.ts";
+import { noHomeserver } from "../no-homeserver.test-setup.ts";
 import { freePort } from "./ports.ts";
 
 /** A deployment with one account. */

@@ -5,16 +5,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { matrixCache as cache, peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type ApiRequest,
-  login,
-  newFolder,
-  noHomeserver,
-  password,
-  registrationSecret,
-  request,
-} from "../homeserver.test-setup.ts";
+import { type ApiRequest, login, newFolder, password, registrationSecret, request } from "../homeserver.test-setup.ts";
 import { findLocal, type LocalHomeserver, registerUser, startLocal, stopLocal, writeDeployment } from "../index.ts";
+import { noHomeserver } from "../no-homeserver.test-setup.ts";
 
 describe.skipIf(noHomeserver)("on PostgreSQL", () => {
   let dir: string;

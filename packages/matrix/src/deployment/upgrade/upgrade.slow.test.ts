@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { matrixCache, peer } from "@ami-streams/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SYNAPSE_VERSION } from "../config/images.ts";
-import { login, newFolder, noHomeserver, password, registrationSecret } from "../homeserver.test-setup.ts";
+import { login, newFolder, password, registrationSecret } from "../homeserver.test-setup.ts";
 import { findLocal, registerUser, startLocal, stopLocal, upgrade, writeDeployment } from "../index.ts";
+import { noHomeserver } from "../no-homeserver.test-setup.ts";
 
 describe.skipIf(noHomeserver || peer("synapse") === null)("an upgrade", () => {
   let parent: string;
