@@ -32,7 +32,7 @@ const peers = [
   { program: "turnserver", packages: ["coturn"] },
   { program: "openssl", packages: ["openssl"] },
   { program: "curl", packages: ["curl"] },
-  { program: "initdb", packages: ["postgresql"], or: installedReleases("/usr/lib/postgresql", "bin/initdb") },
+  { program: "initdb", packages: ["postgresql"], find: () => inReleases("/usr/lib/postgresql", "bin/initdb") },
   { program: "python3", packages: ["python3", "python3-venv"], works: ["-c", "import ensurepip, venv"] },
 ];
 
@@ -119,8 +119,10 @@ async function provideSynapse({ node, env }) {
   }
 }
 
-function present({ program, or = [], path, works }) {
+function present({ program, or = [], path, works, find }) {
   if (works !== undefined) return inPath(program) && spawnSync(program, works).status === 0;
+  // Looked for each time: it may have come with a package meanwhile.
+  if (find?.() === true) return true;
   return (
     [path, program, ...or].some((name) => name !== undefined && inPath(name)) ||
     (process.platform === "darwin" && program === "chromium" && existsSync("/Applications/Google Chrome.app"))
@@ -132,7 +134,7 @@ function inPath(name) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, name)));
 }
 
-/** A program of each release of something that has a folder for each. */
-function installedReleases(folder, program) {
-  return existsSync(folder) ? readdirSync(folder).map((release) => join(folder, release, program)) : [];
+/** Whether a program is there of any release of what has a folder for each. */
+function inReleases(folder, program) {
+  return existsSync(folder) && readdirSync(folder).some((release) => existsSync(join(folder, release, program)));
 }
