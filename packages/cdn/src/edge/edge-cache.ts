@@ -15,32 +15,22 @@ import type { CmcdTap } from "../cmcd/tap.ts";
 import { CdnError } from "../errors.ts";
 import type { RawRequest, RawResponse } from "../handler/raw.ts";
 import type { Logger } from "../logger.ts";
-import { abortable } from "./abortable.ts";
-import { bytesNeeded } from "./answer.ts";
 import { Answers } from "./answers.ts";
 import { type CacheKeys, createCacheKeys } from "./cache-key/cache-key.ts";
 import { VaryIndex } from "./cache-key/vary.ts";
 import type { ForwardReason } from "./cache-status/cache-status.ts";
 import type { DiskTier } from "./disk-tier/disk-tier.ts";
-import type { FillHead } from "./fill/fill.ts";
-import { type Boarded, type Flight, Flights } from "./fill/flights.ts";
-import { mayStandIn } from "./fill/revalidation.ts";
+import { Flights } from "./fill/flights.ts";
 import { requestDirectivesOf } from "./freshness/cache-control.ts";
-import { ttlOf } from "./freshness/freshness.ts";
-import { LiveEdge } from "./live/live-edge.ts";
+import type { LiveEdge } from "./live/live-edge.ts";
 import { NewestPlaylists } from "./live/newest-playlists.ts";
-import { createPrefetcher, type Prefetcher } from "./live/prefetch.ts";
+import { openLiveEdge } from "./live/open-live-edge.ts";
+import type { Prefetcher } from "./live/prefetch.ts";
 import type { MemoryTier } from "./memory-tier/memory-tier.ts";
 import type { StoredResponse } from "./memory-tier/stored-response.ts";
 import { createTinyLfuTier } from "./memory-tier/tiny-lfu.ts";
 import { createTierWithCopies } from "./memory-tier/with-copies.ts";
-import {
-  DEFAULT_CACHE_BYTES,
-  DEFAULT_PREFETCH_BYTES_PER_SECOND,
-  type EdgeCacheOptions,
-  type LiveOptions,
-  storagePolicyOf,
-} from "./options.ts";
+import { DEFAULT_CACHE_BYTES, type EdgeCacheOptions, type LiveOptions, storagePolicyOf } from "./options.ts";
 import { PEER_FIELD } from "./peers/peer-mark.ts";
 import { decideLookup, type Lookup, type RequestDirectivesMode, wantedOfPeers } from "./policy/lookup.ts";
 import type { StoragePolicy } from "./policy/storage.ts";
@@ -49,7 +39,8 @@ import type { PurgeJudge } from "./purge/purge-judge.ts";
 import { PURGES_SEEN_FIELD } from "./purge/seen-field.ts";
 import { RangeAnswers } from "./slices/range-answers.ts";
 import { DEFAULT_RANGE_SLICE_BYTES, DEFAULT_SLICE_ABOVE_BYTES, Slices } from "./slices/slices.ts";
-import { countAs, EdgeCounts, type EdgeStats, liveStats } from "./stats.ts";
+import { EdgeCounts, type EdgeStats, liveStats } from "./stats.ts";
+import { ThroughFlights } from "./through-flights.ts";
 import { TieredStore } from "./tiered-store.ts";
 import {
   type Forwarder,
@@ -97,12 +88,6 @@ export interface EdgeCacheParts {
   readonly onInvalidation?: (purge: Purge) => void | Promise<void>;
 }
 
-/** A request whose answers turn out to vary, or not to be shared, starts over this often before it goes alone. */
-const MAX_ATTEMPTS = 3;
-
-/** With more upstream requests than this under way nothing is fetched ahead. */
-const MAX_BUSY_FLIGHTS = 512;
-
 /** What may be answered from a cache. */
 const SAFE = new Set(["GET", "HEAD"]);
 
@@ -127,8 +112,8 @@ export class EdgeCache {
   readonly #prefetcher: Prefetcher | undefined;
   readonly #forwarder: Forwarder;
   readonly #answers: Answers;
-  readonly #ranges: RangeAnswers;
   readonly #passing: Passing;
+  readonly #through: ThroughFlights;
   #options: EdgeCacheOptions;
   #policy: StoragePolicy;
   readonly #counts = new EdgeCounts();
@@ -158,30 +143,14 @@ export class EdgeCache {
       ...(forward !== undefined && { forward }),
     };
     this.#answers = new Answers({ name, clock, logger, counts, exposeTags: () => this.#options.exposeTags ?? false });
-    const {
-      prefetch = false,
-      maxPrefetches,
-      maxPrefetchBytesPerSecond = DEFAULT_PREFETCH_BYTES_PER_SECOND,
-    } = parts.live || {};
-    if (prefetch) {
-      this.#prefetcher = createPrefetcher({
-        keyOf: (target) => this.#keys.of(target),
-        request: (ahead) => this.#flights.prefetch(ahead),
-        busy: () => this.#flights.size > MAX_BUSY_FLIGHTS,
-        clock,
-        ...(maxPrefetches !== undefined && { maxInFlight: maxPrefetches }),
-        maxBytesPerSecond: maxPrefetchBytesPerSecond,
-      });
-    }
-    const { rules = parts.live !== false } = parts.live || {};
-    if (rules || prefetch || parts.cmcd !== undefined) {
-      this.#live = new LiveEdge({
-        clock,
-        rules,
-        ...(this.#prefetcher !== undefined && { prefetcher: this.#prefetcher }),
-        ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
-      });
-    }
+    const { live, prefetcher } = openLiveEdge(parts.live, {
+      clock,
+      keyOf: (target) => this.#keys.of(target),
+      flights: () => this.#flights,
+      ...(parts.cmcd !== undefined && { cmcd: parts.cmcd }),
+    });
+    this.#live = live;
+    this.#prefetcher = prefetcher;
     const wantedOf = ({ headers }: Pick<RawRequest, "headers">) => wantedOfPeers(headers, this.#mode);
     const shared = { upstream, timeouts, clock, systemClock, counts, wantedOf };
     const forwarder = this.#forwarder;
@@ -198,12 +167,16 @@ export class EdgeCache {
     const { sliceBytes = DEFAULT_RANGE_SLICE_BYTES } = cache;
     const sliceAbove = (): number => this.#options.sliceAbove ?? DEFAULT_SLICE_ABOVE_BYTES;
     const slices = new Slices({ tier: this.#tier, flights: this.#flights, clock, sliceBytes, sliceAbove });
-    this.#ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counts });
+    const ranges = new RangeAnswers({ slices, flights: this.#flights, answers: this.#answers, clock, counts });
     this.#passing = new Passing({
       ...shared,
       ...{ keys: this.#keys, flights: this.#flights, answers: this.#answers, forwarder },
       purges,
       ...(parts.onInvalidation !== undefined && { onInvalidation: parts.onInvalidation }),
+    });
+    this.#through = new ThroughFlights({
+      ...{ flights: this.#flights, answers: this.#answers, ranges, passing: this.#passing },
+      ...{ newest: this.#newest, counts, clock },
     });
     this.stats = liveStats(counts, this.#tier, this.#flights, this.#peers);
   }
@@ -296,9 +269,9 @@ export class EdgeCache {
         return this.#newer(request, key, now) ?? this.#answers.notCached(request);
       case "miss":
       case "revalidate":
-        return this.#newer(request, key, now) ?? this.#through(request, key, false);
+        return this.#newer(request, key, now) ?? this.#through.answer(request, key, false);
       case "reload":
-        return this.#through(request, key, true);
+        return this.#through.answer(request, key, true);
       default:
         return this.#passing.pass(request, key, PASSED[lookup] ?? "request", lookup);
     }
@@ -315,7 +288,7 @@ export class EdgeCache {
     if (PASSED[lookup] !== undefined || request.headers.range !== undefined || request.method === "HEAD") {
       return this.#passing.pass(request, key, PASSED[lookup] ?? "stale", "purges-unknown");
     }
-    return this.#through(request, key, true, "purges-unknown");
+    return this.#through.answer(request, key, true, "purges-unknown");
   }
 
   /**
@@ -352,114 +325,5 @@ export class EdgeCache {
     if (stored === undefined || this.#flights.isSoft(stored)) return undefined;
     if (decideLookup(request, stored, now, this.#mode) !== "hit") return undefined;
     return this.#answers.fresh(request, stored, now);
-  }
-
-  /**
-   * @param reload - what is stored is fresh, but the upstream is to be asked.
-   * @param detail - why it is, where that is not because the client wants it.
-   */
-  async #through(request: RawRequest, key: string, reload: boolean, detail?: string): Promise<RawResponse> {
-    const why = reload && detail === undefined ? "request" : "stale";
-    let forward: ForwardReason = why === "request" ? why : "uri-miss";
-    let bypass = "not-shared";
-    try {
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-        const fullKey = this.#flights.vary.keyOf(key, request.headers);
-        const stored = this.#flights.find(fullKey);
-        if (stored !== undefined && attempt > 0 && !reload && this.#isFresh(stored)) {
-          return this.#answers.fresh(request, stored, this.#clock());
-        }
-        if (stored !== undefined) forward = why;
-        else if (fullKey !== key) forward = "vary-miss";
-        const asked = { request, key, fullKey };
-        const partial =
-          stored === undefined && this.#flights.isTrusted() ? await this.#ranges.before(asked) : undefined;
-        if (partial === "retry") continue;
-        if (partial === "pass") {
-          bypass = "range";
-          break;
-        }
-        if (partial !== undefined && "status" in partial) return partial;
-        if (this.#flights.isPassed(fullKey)) break;
-        const boarded = partial ?? this.#flights.board(request, key, fullKey, stored, { fresh: reload });
-        if (boarded === undefined) {
-          bypass = "head";
-          break;
-        }
-        const answer = await this.#fromFlight(request, boarded, forward, stored === undefined ? undefined : detail);
-        if (answer === "retry") continue;
-        if (answer === "pass") break;
-        if (answer === "slices") {
-          const sliced = await this.#ranges.fromSlices(asked);
-          if (typeof sliced === "object" && "status" in sliced) return sliced;
-          if (typeof sliced === "object") sliced.leave();
-          bypass = "range";
-          break;
-        }
-        if (answer.status === 200) this.#newest.note(key, this.#clock());
-        return answer;
-      }
-    } catch (error) {
-      return request.signal.aborted ? this.#answers.left() : this.#answers.fail(request, 502, error, forward);
-    }
-    return this.#passing.pass(request, key, forward, bypass);
-  }
-
-  async #fromFlight(
-    request: RawRequest,
-    boarded: Boarded,
-    forward: ForwardReason,
-    detail: string | undefined,
-  ): Promise<RawResponse | "retry" | "pass" | "slices"> {
-    const { flight, leave, collapsed } = boarded;
-    const { fill } = flight;
-    let keep = false;
-    try {
-      let head: FillHead;
-      try {
-        head = await abortable(fill.head, request.signal);
-      } catch (error) {
-        if (request.signal.aborted) return this.#answers.left();
-        return this.#standIn(request, flight, true) ?? this.#answers.fail(request, 502, error, forward);
-      }
-      if (head.status >= 500) {
-        const stale = this.#standIn(request, flight, false);
-        if (stale !== undefined) return stale;
-      }
-      const admitted = this.#flights.admits(boarded, head, request);
-      if (admitted !== "yes") return admitted;
-      if (this.#ranges.prefersSlices(request, boarded, head)) return "slices";
-      if (request.headers.range !== undefined && head.status === 200 && !fill.willBeStored && !fill.body.ended)
-        return "pass";
-      const { sibling } = head;
-      countAs(this.#counts.of(request), collapsed ? "collapsed" : (sibling?.facts.outcome ?? "miss"));
-      if (flight.refreshed !== undefined) {
-        const how = { forward, forwardStatus: head.status, collapsed, sibling, detail } as const;
-        return this.#answers.revalidated(request, flight.refreshed.response, how);
-      }
-      if (head.status === 200) await abortable(fill.body.until(bytesNeeded(request)), request.signal);
-      const answer = this.#answers.growing(request, flight, head, { forward, collapsed, sibling, detail }, leave);
-      keep = answer.body !== null && !(answer.body instanceof Uint8Array);
-      return answer;
-    } finally {
-      if (!keep) leave();
-    }
-  }
-
-  /** The stored response, where it may stand in for a failed upstream (RFC 5861 §4), or for one that is not there (RFC 9111 §4.2.4). */
-  #standIn(request: RawRequest, { fill, stored: asked }: Flight, disconnected: boolean): RawResponse | undefined {
-    // It may have been purged while the upstream was asked.
-    const stored = this.#flights.judged(fill.key, asked);
-    if (stored === undefined || !this.#flights.isTrusted()) return undefined;
-    const now = this.#clock();
-    if (mayStandIn(stored, now)) return this.#answers.stale(request, stored, now, "stale-if-error");
-    const { freshness } = stored;
-    if (!disconnected || -ttlOf(freshness, now) >= freshness.staleIfDisconnected) return undefined;
-    return this.#answers.stale(request, stored, now, "disconnected");
-  }
-
-  #isFresh(stored: StoredResponse): boolean {
-    if (!this.#flights.isTrusted()) return false;
-    return ttlOf(stored.freshness, this.#clock()) > 0 && !this.#flights.isSoft(stored);
   }
 }
