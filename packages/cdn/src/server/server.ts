@@ -12,7 +12,7 @@ import {
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { CdnError } from "../errors.ts";
 import { rawHandlerOf } from "../handler/raw.ts";
-import { silentLogger } from "../logger.ts";
+import { type Logger, silentLogger } from "../logger.ts";
 import { checkOptions } from "../options/check-options.ts";
 import { Connections, type TrackedConnection } from "./connections.ts";
 import { Exchange } from "./exchange.ts";
@@ -23,7 +23,7 @@ import { checkLimits, resolveLimits, type ServerLimits } from "./limits.ts";
 import { listenError } from "./listen-error.ts";
 import { PlainHeadReader } from "./plain-head.ts";
 import { BodyCopies } from "./sendfile/body-copies.ts";
-import { loadSendfile } from "./sendfile/sendfile.ts";
+import { loadSendfile, type Sendfile } from "./sendfile/sendfile.ts";
 import { SERVER_RULES, type ServerOptions, type ServerTls } from "./server-options.ts";
 
 const DEFAULT_SENDFILE_BYTES = 64 * 1024 * 1024;
@@ -88,7 +88,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const connections = new Connections(limits, clock, options.gate);
   const exchange = new Exchange(handler, logger);
   const heads = new PlainHeadReader(tls === undefined ? "http" : "https", limits);
-  const sendfile = tls === undefined && sendfileBytes > 0 ? await loadSendfile() : undefined;
+  const sendfile = tls === undefined && sendfileBytes > 0 ? await findSendfile(logger) : undefined;
   const copies = sendfile && new BodyCopies(sendfile, sendfileBytes);
   const adapter: AdapterOptions = { exchange, connections, limits, clock, logger, heads, copies };
   const http1 = new Http1Adapter(adapter);
@@ -312,4 +312,13 @@ function isTaken(error: unknown): boolean {
 function urlHost(host: string | undefined): string {
   if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
   return host.includes(":") ? `[${host}]` : host;
+}
+
+async function findSendfile(logger: Logger): Promise<Sendfile | undefined> {
+  try {
+    return await loadSendfile();
+  } catch (error) {
+    logger.warn({ err: error }, "koffi is installed and cannot be used: large bodies are written as without it");
+    return undefined;
+  }
 }

@@ -27,15 +27,20 @@ export interface Sendfile {
 
 let loaded: Promise<Sendfile | undefined> | undefined;
 
-/** The calls, or undefined where there are none. Looked for once. */
+/**
+ * The calls, or undefined where there are none. Looked for once.
+ *
+ * @throws what keeps a koffi that is installed from calling them.
+ */
 export function loadSendfile(): Promise<Sendfile | undefined> {
-  loaded ??= load().catch(() => undefined);
+  loaded ??= load();
   return loaded;
 }
 
 async function load(): Promise<Sendfile | undefined> {
   if (process.platform !== "linux") return undefined;
-  const { default: koffi } = await import("koffi");
+  const koffi = await importKoffi();
+  if (koffi === undefined) return undefined;
   // Offsets there are too small for long files, and it has another name.
   if (koffi.sizeof("long") !== 8) return undefined;
   // What this process is linked to already, whichever C library that is.
@@ -63,4 +68,13 @@ async function load(): Promise<Sendfile | undefined> {
       }
     },
   };
+}
+
+async function importKoffi(): Promise<typeof import("koffi").default | undefined> {
+  try {
+    return (await import("koffi")).default;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
 }
