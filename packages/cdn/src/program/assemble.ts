@@ -21,10 +21,10 @@ import { EdgeCache } from "../edge/edge-cache.ts";
 import { createPeerMarks } from "../edge/peers/peer-mark.ts";
 import { createPeerUpstream } from "../edge/peers/peer-upstream.ts";
 import { siblingDoor } from "../edge/peers/sibling.ts";
-import { PURGES_SEEN_FIELD } from "../edge/purge/seen-field.ts";
+import { withoutPurgesSeen } from "../edge/purge/seen-field.ts";
 import { type EdgeStats, observeStats } from "../edge/stats.ts";
 import type { UpstreamStats } from "../edge/upstream/member.ts";
-import { DEFAULT_UPSTREAM_TIMEOUTS, type Upstream, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
+import { DEFAULT_UPSTREAM_TIMEOUTS, type UpstreamTimeouts } from "../edge/upstream/upstream.ts";
 import { trustProxies } from "../guard/address/trusted-proxies.ts";
 import { type Answerer, createGuard, withGuards } from "../guard/guard.ts";
 import type { FetchHandler } from "../handler/fetch-handler.ts";
@@ -263,19 +263,6 @@ export async function assembleEdge(config: CheckedConfig, logger: Logger, place:
 function withPurgeNetwork(next: Answerer, { handle }: ProcessPurges): Answerer {
   const exchange = answererOf(handle);
   return (request) => (request.target.startsWith(PURGE_PATH) ? exchange(request) : next(request));
-}
-
-/** Purges that are known here mean nothing to upstreams of an edge that is alone. */
-function withoutPurgesSeen(upstream: Upstream): Upstream {
-  return {
-    name: upstream.name,
-    send(request) {
-      const at = request.headers.indexOf(PURGES_SEEN_FIELD);
-      if (at === -1) return upstream.send(request);
-      return upstream.send({ ...request, headers: request.headers.toSpliced(at, 2) });
-    },
-    close: () => upstream.close(),
-  };
 }
 
 /** Each process has its part of the disk. */

@@ -78,6 +78,6 @@ export function mayStandIn({ freshness }: StoredResponse, now: number): boolean 
 /** Asks whether something stored still holds, by its entity tag or else by when it was changed. */
 export function pushValidators(headers: string[], { validators, headers: stored }: StoredResponse): void {
   if (validators.etag !== undefined) headers.push("if-none-match", validators.etag);
-  const at = stored.indexOf("last-modified");
-  if (validators.etag === undefined && at !== -1) headers.push("if-modified-since", stored[at + 1]!);
+  const lastModified = fieldOf(stored, "last-modified");
+  if (validators.etag === undefined && lastModified !== undefined) headers.push("if-modified-since", lastModified);
 }

@@ -10,6 +10,7 @@
  */
 
 import type { RawRequest } from "../../handler/raw.ts";
+import { contentLengthOf } from "../../http/fields.ts";
 import { abortable } from "../abortable.ts";
 import type { FillHead } from "../fill/fill.ts";
 import { type Boarded, type Flights, OBJECT, SLICE } from "../fill/flights.ts";
@@ -196,9 +197,9 @@ export class Slices {
 }
 
 function asObject(entry: StoredResponse): SlicedObject | undefined {
-  const length = entry.headers[entry.headers.lastIndexOf("content-length") + 1];
+  const length = contentLengthOf(entry.headers);
   const version = versionOf(entry.headers);
-  return version === undefined ? undefined : new SlicedObject(entry, Number(length), version);
+  return version === undefined || length === undefined ? undefined : new SlicedObject(entry, length, version);
 }
 
 async function headOf({ flight, leave }: Boarded, { signal }: RawRequest): Promise<FillHead> {

@@ -13,7 +13,7 @@ import type { Channel, ParentAsk, WorkerAsk } from "./channel.ts";
 /** Milliseconds that the parent gets to answer another edge. */
 const EXCHANGE_DEADLINE = 10_000;
 /** Milliseconds that a client's answer waits until all processes have forgotten what it changed. */
-const INVALIDATION_DEADLINE = 2_000;
+const INVALIDATION_DEADLINE = 3_000;
 
 /** Options of {@link parentPurges}. */
 export interface ParentPurgesOptions {

@@ -194,6 +194,10 @@ function observeProcess(name: string, index: number, assembled: AssembledEdge, s
   const dropped = meter.createObservableCounter("ami.edge.log.dropped", {
     description: "Lines of the access log that found no room",
   });
+  const sendfile = meter.createObservableCounter("ami.edge.sendfile.io", {
+    unit: "By",
+    description: "Body bytes that went to clients by sendfile(2)",
+  });
   const watched: [typeof rss, Parameters<typeof rss.addCallback>[0]][] = [
     [connections, (result) => result.observe(server.connections, edge)],
     [rss, (result) => result.observe(process.memoryUsage.rss(), own)],
@@ -205,6 +209,7 @@ function observeProcess(name: string, index: number, assembled: AssembledEdge, s
         loop = now;
       },
     ],
+    [sendfile, (result) => result.observe(server.stats.sendfileBytes, edge)],
     [lines, (result) => result.observe(assembled.logCounts()?.lines ?? 0, edge)],
     [dropped, (result) => result.observe(assembled.logCounts()?.dropped ?? 0, edge)],
   ];

@@ -212,7 +212,7 @@ class SupervisedEdge implements Supervisor {
 
   /** @throws what the system says, where there is nothing left of what it needs. */
   #fork(index: number): WorkerProcess {
-    const worker = new WorkerProcess(cluster.fork(), (ask) => this.#answer(index, ask));
+    const worker = new WorkerProcess(cluster.fork(), (ask) => this.#answer(index, ask), this.#logger);
     this.#workers[index] = worker;
     return worker;
   }
@@ -291,15 +291,19 @@ class SupervisedEdge implements Supervisor {
     const { urls = [] } = purge;
     this.#invalidateGroups(purge);
     let isPurged = this.#config.disk === undefined;
+    const deaf = new Set<WorkerProcess>();
     const tell = async (worker: WorkerProcess | undefined): Promise<void> => {
+      if (worker !== undefined && deaf.has(worker)) return;
       const heard = worker !== undefined && (await worker.invalidate(urls, INVALIDATION_DEADLINE));
-      if (heard || isPurged) return;
+      if (heard) return;
+      if (worker !== undefined) deaf.add(worker);
+      if (isPurged) return;
       isPurged = true;
       this.#purges.purge({ urls }).catch((error: unknown) => {
         this.#logger.warn({ err: error }, "an invalidation is not certain");
       });
     };
-    // One that is gone has forgotten what it had in memory; one that hangs is not waited for any longer.
+    // One that is gone has forgotten what it had in memory; one that hangs is waited for once.
     await Promise.all(this.#workers.map((worker, index) => (index === seenBy ? undefined : tell(worker))));
     // Meanwhile one may have copied what another had yet to forget.
     await Promise.all(this.#workers.map(tell));

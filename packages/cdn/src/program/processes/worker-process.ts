@@ -4,6 +4,7 @@ import type { Worker } from "node:cluster";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReplicaNews } from "../../edge/purge/replicas.ts";
 import { CdnError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
 import type { CheckedConfig } from "../config/schema.ts";
 import { Channel, type Message, type ParentAsk, type WorkerAsk } from "./channel.ts";
 import type { EdgeProcess, ProcessReport } from "./edge-process.ts";
@@ -20,11 +21,13 @@ export class WorkerProcess implements EdgeProcess {
   readonly exited: Promise<string>;
   readonly #worker: Worker;
   readonly #channel: Channel<WorkerAsk, ParentAsk>;
+  readonly #logger: Logger;
   #isGone = false;
 
   /** @param answer - what it asks. */
-  constructor(worker: Worker, answer: (ask: ParentAsk) => Promise<unknown>) {
+  constructor(worker: Worker, answer: (ask: ParentAsk) => Promise<unknown>, logger: Logger) {
     this.#worker = worker;
+    this.#logger = logger;
     this.#channel = new Channel({
       // What could not be said to a process that is gone, its exit tells.
       send: (message, sent) => void worker.send(message, undefined, sent),
@@ -52,13 +55,22 @@ export class WorkerProcess implements EdgeProcess {
   }
 
   /** Resolves when it heeds them. */
-  tell(news: ReplicaNews): Promise<void> {
-    return this.ask({ kind: "purges", news });
+  async tell(news: ReplicaNews): Promise<void> {
+    try {
+      await this.ask({ kind: "purges", news });
+    } catch (error) {
+      this.#note(error, "a process did not take purges: until it does, they wait for the leave that it has to run out");
+      throw error;
+    }
   }
 
-  /** Tells it that another one is there, or not any more. Where it cannot be told, it finds out. */
+  /** Tells it that another one is there, or not any more. Never rejects. */
   async setSibling(name: string, present: boolean): Promise<void> {
-    await this.ask({ kind: "sibling", name, present }).catch(() => {});
+    try {
+      await this.ask({ kind: "sibling", name, present });
+    } catch (error) {
+      this.#note(error, "a process was not told of another one");
+    }
   }
 
   /** Whether it has forgotten canonical targets by the deadline, in milliseconds. Never rejects. */
@@ -95,11 +107,21 @@ export class WorkerProcess implements EdgeProcess {
   async end(deadline: number): Promise<void> {
     if (this.#isGone) return;
     // Its counters are those that count for good.
-    if (this.serves) await this.metrics().catch(() => {});
-    this.ask({ kind: "close" }, deadline).catch(() => {});
+    if (this.serves) {
+      await this.metrics().catch((error: unknown) => this.#note(error, "what a process counted last is not known"));
+    }
+    this.ask({ kind: "close" }, deadline).catch((error: unknown) => {
+      this.#note(error, "a process did not end as it should");
+    });
     const timer = setTimeout(() => this.kill(), deadline);
     await this.exited;
     clearTimeout(timer);
+  }
+
+  /** Says what went wrong, but for what its exit says. */
+  #note(error: unknown, message: string): void {
+    if (error instanceof CdnError && error.code === "CLOSED") return;
+    this.#logger.warn({ err: error }, message);
   }
 
   kill(): void {
